@@ -1,0 +1,63 @@
+"""Several messages about one thing (the sightings of one vehicle) become one event.
+
+What is remembered of a thing is enough to raise its event after a crash: the held event itself, as it would be raised.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from bridge.model import CameraId, EventId, Scalar, SensorEvent, Urgency
+
+KIND = "collapse"
+
+
+class Thing(msgspec.Struct, array_like=True):
+    """One thing within its window.
+
+    ``event``: the id of its event, fixed when its first message came. ``held``: the event that will be raised when
+    the hold ends, with its ``rank``; None once raised or withheld. ``fields``: as last told to the cameras.
+    ``cameras``: those the event was raised on. ``withheld``: the rule that kept it back.
+    """
+
+    event: EventId
+    ends: float
+    held: SensorEvent | None = None
+    rank: int = 0
+    revision: int = 0
+    fields: dict[str, Scalar] = {}
+    urgency: Urgency = Urgency.NOTICE
+    cameras: tuple[CameraId, ...] = ()
+    withheld: str = ""
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Thing)
+
+
+def pack(thing: Thing) -> bytes:
+    return _encoder.encode(thing)
+
+
+def unpack(value: bytes) -> Thing:
+    return _decoder.decode(value)
+
+
+def better(held: SensorEvent, rank: int, newer: SensorEvent, newer_rank: int) -> tuple[SensorEvent, int]:
+    """The one to raise: the higher rank, the newer of equals; a picture is kept when only the other has one."""
+    if newer_rank >= rank:
+        best, best_rank, other = newer, newer_rank, held
+    else:
+        best, best_rank, other = held, rank, newer
+    urgency = min(held.urgency, newer.urgency)
+    media = best.media or other.media
+    if best.id == held.id and best.media is media and best.urgency is urgency:
+        return best, best_rank
+    return msgspec.structs.replace(best, id=held.id, media=media, urgency=urgency), best_rank
+
+
+def changes(before: dict[str, Scalar], event: SensorEvent, worth: tuple[str, ...]) -> tuple[str, ...]:
+    """The fields that say something new, of those worth an amendment. A field that went missing says nothing."""
+    fields = event.fields
+    names = worth or tuple(fields)
+    return tuple([name for name in names if name in fields and fields[name] != before.get(name)])

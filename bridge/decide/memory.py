@@ -1,0 +1,116 @@
+"""What is remembered about sensors, as a cache of the journal's state.
+
+A sensor's facts are complete once loaded, so that "not there" needs no look at the disk. The cache is bounded: a
+sensor keeps the newest ``PER_KIND`` facts of a kind that may be forgotten, and the least recently heard sensors are
+dropped whole (the journal still has them) once there are more than ``limit`` facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from bridge.model import SensorId, StateChange, StateKey
+
+PER_KIND = 2_000
+UNFORGETTABLE = "condition"  # an open alarm condition is never dropped for room
+
+
+class Fact(msgspec.Struct):
+    """``expires``: epoch seconds. ``due``: monotonic seconds at which a timer asks for it, None without timer."""
+
+    value: bytes
+    expires: float
+    due: float | None = None
+
+
+class _Facts:
+    """The facts of one sensor, by kind, each in the order they were last set."""
+
+    __slots__ = ("kinds", "pins")
+
+    def __init__(self) -> None:
+        self.kinds: dict[str, dict[str, Fact]] = {}
+        self.pins = 0
+
+
+class Memory:
+    def __init__(self, limit: int = 200_000) -> None:
+        self._sensors: dict[SensorId, _Facts] = {}
+        self._limit = limit
+        self._count = 0
+
+    def knows(self, sensor: SensorId) -> bool:
+        """Whether this sensor's facts have been loaded."""
+        return sensor in self._sensors
+
+    def load(self, sensor: SensorId, facts: Mapping[StateKey, Fact]) -> None:
+        """Take all of a sensor's facts from the journal."""
+        held = self._sensors[sensor] = _Facts()
+        for key, fact in facts.items():
+            held.kinds.setdefault(key.kind, {})[key.key] = fact
+        self._count += len(facts)
+        self._make_room(sensor)
+
+    def get(self, sensor: SensorId, kind: str, key: str, now: float) -> Fact | None:
+        """The fact, unless it has expired by ``now`` (epoch seconds)."""
+        facts = self._sensors[sensor].kinds.get(kind)
+        fact = facts.get(key) if facts is not None else None
+        return fact if fact is not None and (fact.expires > now or fact.due is not None) else None
+
+    def apply(self, changes: Iterable[StateChange], now: float, monotonic: float) -> None:
+        """Remember what a decision changed."""
+        for change in changes:
+            key = change.key
+            facts = self._sensors[key.sensor].kinds.setdefault(key.kind, {})
+            if facts.pop(key.key, None) is not None:
+                self._count -= 1
+            if change.value is None:
+                continue
+            due = None if change.due_in is None else monotonic + change.due_in
+            facts[key.key] = Fact(change.value, change.expires, due)
+            self._count += 1
+            if key.kind != UNFORGETTABLE:
+                self._forget_old(facts, now)
+
+    def pin(self, sensors: Iterable[SensorId]) -> None:
+        """Keep these sensors: decisions made from their facts are not committed yet."""
+        for sensor in sensors:
+            self._sensors[sensor].pins += 1
+
+    def unpin(self, sensors: Iterable[SensorId]) -> None:
+        for sensor in sensors:
+            held = self._sensors.get(sensor)
+            if held is not None and held.pins:
+                held.pins -= 1
+
+    def clear(self) -> None:
+        """Forget everything: the journal undid decisions this was made from."""
+        self._sensors.clear()
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def _forget_old(self, facts: dict[str, Fact], now: float) -> None:
+        """Facts of a kind mostly share one window, so the expired ones stand at the front."""
+        while facts:
+            name, oldest = next(iter(facts.items()))
+            if oldest.due is not None or (oldest.expires > now and len(facts) <= PER_KIND):
+                return
+            del facts[name]
+            self._count -= 1
+
+    def _make_room(self, newcomer: SensorId) -> None:
+        """Called when a sensor is loaded: the longest known unpinned ones go first."""
+        if self._count <= self._limit:
+            return
+        for sensor in list(self._sensors):
+            held = self._sensors[sensor]
+            if sensor == newcomer or held.pins:
+                continue
+            self._count -= sum(map(len, held.kinds.values()))
+            del self._sensors[sensor]
+            if self._count <= self._limit * 3 // 4:
+                return

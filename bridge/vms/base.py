@@ -1,0 +1,126 @@
+"""The contract of a VMS target.
+
+A target turns a delivery into requests as data, sends one request once, and searches. It never retries, sleeps or
+remembers deliveries: that is the delivery room's. It knows ``model``, never connectors or the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Protocol
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field
+
+from bridge.model import CameraId, Delivery, Findings, Outcome, Search, VmsId
+from bridge.secret import SecretRef, Secrets
+from bridge.units import Duration, Size
+
+
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What a VMS can do, so that nothing else asks which VMS it is.
+
+    ``settle_after``: seconds until what it took is found by its search. ``longest_text``: characters a text value may
+    have, 0 for no limit known.
+    """
+
+    search: bool
+    backdate: bool
+    amend: bool
+    picture: bool
+    settle_after: float = 0.0
+    longest_text: int = 0
+
+
+class VmsSettings(BaseModel):
+    """Base of every target's settings. Limits that every VMS has stand here."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: str = Field(description="Which VMS this is, for example vxg or webhook.")
+    connections: int = Field(default=16, ge=2, le=256, description="Requests in flight at most, alarms included.")
+    alarm_connections: int = Field(default=4, ge=1, le=64, description="Of these, how many are kept for alarms.")
+    timeout: Duration = Field(default=10.0, description="How long one request may take, all in all.")
+    late_after: Duration = Field(
+        default=3600.0, description="Where the VMS cannot back-date: a notice older than this is not sent any more."
+    )
+    budget: dict[str, Size] = Field(
+        default={"notice": 256 * 2**20, "fault": 64 * 2**20},
+        description="Bytes of undelivered events kept per urgency; beyond it the oldest end as expired. Alarms: none.",
+    )
+
+
+class CameraSettings(BaseModel):
+    """Base of every target's camera settings; ``vms`` names the VMS."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    vms: str = Field(description="The VMS this camera belongs to, a name under vms.")
+    name: str = Field(default="", description="What people call this camera; its key when left out.")
+
+
+class HeaderSecret(msgspec.Struct, frozen=True):
+    """A header whose value holds a secret: ``template`` has ``{secret}`` where the value goes."""
+
+    header: str
+    template: str
+    secret: SecretRef
+
+
+class Signature(msgspec.Struct, frozen=True):
+    """An HMAC over the body, put into ``header``; ``template`` has ``{hex}`` where the digest goes."""
+
+    header: str
+    template: str
+    secret: SecretRef
+    algorithm: str = "sha256"
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One HTTP request as data. Holds the names of credentials, never their values, so it may be shown.
+
+    ``url`` is absolute, or a path when the base comes out of the camera's credential. ``headers`` are those sent
+    besides Host, Content-Length and the credential's. ``purpose`` says in words what it is for. ``once``: sent only
+    until it has succeeded under this key in this process (declaring an event type). ``raises``: this is the step
+    that makes the event; the steps before it are idempotent.
+    """
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    credential: HeaderSecret | Signature | None = None
+    camera: CameraId | None = None
+    purpose: str = ""
+    once: str | None = None
+    raises: bool = False
+
+
+class VmsTarget(Protocol):
+    """One configured VMS. Declared under the entry point group ``vms_bridge.vms``."""
+
+    Settings: ClassVar[type[VmsSettings]]
+    Camera: ClassVar[type[CameraSettings]]
+
+    def __init__(
+        self, name: VmsId, settings: VmsSettings, cameras: Mapping[CameraId, CameraSettings], secrets: Secrets
+    ) -> None: ...
+
+    @property
+    def can(self) -> Capabilities: ...
+
+    def render(self, delivery: Delivery) -> tuple[Request, ...]:
+        """The requests that make this delivery, in order; pure, the same bytes each time. Never raises for a
+        delivery of a camera of this VMS."""
+
+    async def send(self, request: Request, urgent: bool = False) -> Outcome:
+        """Send one request once. Never raises; every answer and every failure is an outcome."""
+
+    async def find(self, delivery: Delivery) -> Search:
+        """Look for the delivery in the VMS by its event id; Unanswered where the VMS cannot be searched."""
+
+    async def check(self, cameras: Sequence[CameraId]) -> Findings:
+        """Reach the VMS and try each camera's credential; changes nothing there."""
+
+    async def close(self) -> None:
+        """Close every connection."""

@@ -1,0 +1,92 @@
+"""The contract of a connector and what all connectors share.
+
+A connector listens or polls, and hands every message to the intake. It gives an *origin*, never a sensor; it knows no
+profile, rule, camera, journal or VMS. It acknowledges its sender only by the receipt, which comes after the commit.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from typing import ClassVar, Protocol, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bridge.model import ConnectorId, Findings, Message, Origin, Position, Receipt
+from bridge.secret import Secrets
+
+
+class Mode(enum.Enum):
+    """TAKE: the real thing. OBSERVE: a dry run that takes nothing from a sender it cannot give back."""
+
+    TAKE = "take"
+    OBSERVE = "observe"
+
+
+class ConnectorSettings(BaseModel):
+    """Base of every connector's settings; ``type`` is the name the connector is declared under."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: str = Field(description="Which connector this is, for example http or tcp.")
+
+
+class Address(BaseModel):
+    """Base of every connector's sensor address: how a sensor's messages are told from others on one connector."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    identity: dict[str, str] = Field(
+        default={},
+        description="Which sensor behind a shared address, by what its profile reads in each item.",
+        examples=[{"serial": "B8A44F000001"}],
+    )
+
+    def place(self) -> str | None:
+        """The exact ``Origin.place`` this address listens to, or None when it does not care (slower to find)."""
+        return None
+
+    def matches(self, origin: Origin) -> bool:
+        """Whether a message of this origin is for this address; ``place`` has been compared already."""
+        raise NotImplementedError
+
+
+Addresses: TypeAlias = Sequence[Address]
+
+
+class Link(Protocol):
+    """How a connector says whether its way in works; said again only when it changes."""
+
+    def up(self, what: str = "") -> None: ...
+
+    def down(self, why: str) -> None: ...
+
+
+class Intake(Protocol):
+    """The one door in."""
+
+    async def submit(self, message: Message) -> Receipt:
+        """Returns after the commit. Order of calls is order of decisions. Bounded: answers LATER when overloaded."""
+
+    async def position(self, name: str) -> Position | None:
+        """The durable bookmark a poller left under this name."""
+
+
+class Connector(Protocol):
+    """One configured way in. Declared under the entry point group ``vms_bridge.connectors``."""
+
+    Settings: ClassVar[type[ConnectorSettings]]
+    Address: ClassVar[type[Address]]
+
+    def __init__(
+        self, name: ConnectorId, settings: ConnectorSettings, addresses: Addresses, secrets: Secrets
+    ) -> None: ...
+
+    def readdress(self, addresses: Addresses) -> None:
+        """Take new addresses without restarting: sensors were added, changed or removed by a reload."""
+
+    async def probe(self) -> Findings:
+        """Reach and authenticate (or see whether the port is free); consume nothing."""
+
+    async def run(self, intake: Intake, link: Link, mode: Mode) -> None:
+        """Work until cancelled. On cancellation: take nothing new, let what is being taken finish, then return."""

@@ -1,0 +1,119 @@
+"""Several messages about one vehicle become one event."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bridge.decide.rules import CollapseOff, Select
+from bridge.model import Action, Fate, Part, Urgency
+from tests.decide.conftest import VEHICLE, Bench, draft, site_of
+from tests.decide.test_decide import Says
+
+NOW = msgspec.structs.replace(VEHICLE, hold=0.0)
+
+
+def test_a_held_message_is_collapsed_into_the_event_its_timer_raises(bench: Bench) -> None:
+    first = bench.say(draft(collapse=VEHICLE))
+    assert [verdict.fate for verdict in first.verdicts] == [Fate.COLLAPSED]
+    assert first.events == ()
+    assert [change.due_in for change in first.changes] == [1.5]
+    bench.seconds = 1.5
+    ended = bench.timer()
+    assert [event.id for event in ended.events] == [first.verdicts[0].event]
+    assert len(ended.deliveries) == 2
+    assert [change.due_in for change in ended.changes] == [None]
+
+
+def test_a_timer_that_fires_twice_raises_once(bench: Bench) -> None:
+    bench.say(draft(collapse=VEHICLE))
+    assert len(bench.timer().events) == 1
+    assert bench.timer().events == ()
+
+
+def test_a_better_message_ends_the_hold_and_keeps_the_events_id(bench: Bench) -> None:
+    held = bench.say(draft("4AB1234", collapse=VEHICLE))
+    better = bench.say(draft("4AB1284", collapse=NOW))
+    assert better.verdicts[0].fate is Fate.RAISED
+    assert better.events[0].id == held.verdicts[0].event
+    assert better.events[0].fields["plate"] == "4AB1284"
+    assert bench.timer().events == ()
+
+
+def test_while_holding_the_higher_rank_wins_and_the_timer_goes_on(bench: Bench) -> None:
+    bench.say(draft("GOOD", collapse=msgspec.structs.replace(VEHICLE, rank=2)))
+    bench.seconds = 1.0
+    later = bench.say(draft("WORSE", collapse=msgspec.structs.replace(VEHICLE, rank=1)))
+    assert [change.due_in for change in later.changes] == [0.5]
+    assert bench.timer().events[0].fields["plate"] == "GOOD"
+
+
+def test_a_later_message_with_something_new_amends(bench: Bench) -> None:
+    raised = bench.say(draft("4AB1234", collapse=NOW)).events[0]
+    amended = bench.say(draft("4AB1284", collapse=NOW))
+    assert amended.verdicts[0].fate is Fate.AMENDED
+    revision = amended.events[0]
+    assert (revision.id, revision.revision, revision.changes) == (raised.id, 1, ("plate",))
+    assert {each.action for each in amended.deliveries} == {Action.AMEND}
+
+
+def test_a_later_message_with_nothing_worth_telling_is_collapsed(bench: Bench) -> None:
+    raised = bench.say(draft(collapse=NOW)).events[0]
+    same = bench.say(draft(fields={"plate": "4AB1234", "lane": "2"}, collapse=NOW))
+    assert (same.verdicts[0].fate, same.verdicts[0].event) == (Fate.COLLAPSED, raised.id)
+    assert same.events == ()
+
+
+def test_an_amendment_that_is_more_urgent_is_an_event_of_its_own(bench: Bench) -> None:
+    raised = bench.say(draft(collapse=NOW)).events[0]
+    blocked = bench.say(draft(urgency=Urgency.ALARM, collapse=NOW))
+    assert blocked.verdicts[0].fate is Fate.RAISED
+    assert blocked.events[0].urgency is Urgency.ALARM
+    assert raised.id in blocked.events[0].marks[0]
+
+
+def test_an_urgency_seen_while_holding_is_not_lost_to_a_later_calm_message(bench: Bench) -> None:
+    bench.say(draft(urgency=Urgency.ALARM, collapse=VEHICLE))
+    bench.say(draft(collapse=VEHICLE))
+    assert bench.timer().events[0].urgency is Urgency.ALARM
+
+
+def test_the_picture_of_a_held_message_goes_with_the_event(bench: Bench) -> None:
+    bench.say(draft(collapse=VEHICLE, roles=("plate",)), media=(Part("image/jpeg", b"\xff\xd8\xff"),))
+    event = bench.say(draft(collapse=NOW)).events[0]
+    assert [media.role for media in event.media] == ["plate"]
+
+
+def test_after_the_window_the_same_key_is_another_vehicle(bench: Bench) -> None:
+    first = bench.say(draft(collapse=NOW)).events[0]
+    bench.seconds = 1801.0
+    second = bench.say(draft(collapse=NOW)).events[0]
+    assert first.id != second.id
+
+
+def test_rules_judge_what_would_be_raised_not_the_first_guess() -> None:
+    bench = Bench(site_of(Select("strangers only", Says(False))))  # type: ignore[arg-type]
+    held = bench.say(draft(collapse=VEHICLE))
+    assert held.verdicts[0].fate is Fate.COLLAPSED
+    known = bench.say(draft(collapse=NOW))
+    assert (known.verdicts[0].fate, known.verdicts[0].rule) == (Fate.FILTERED, "strangers only")
+    assert [(event.id, event.withheld) for event in known.events] == [(held.verdicts[0].event, "strangers only")]
+    assert known.deliveries == ()
+
+
+def test_an_event_filtered_when_its_hold_ends_is_on_record_without_deliveries() -> None:
+    bench = Bench(site_of(Select("strangers only", Says(False))))  # type: ignore[arg-type]
+    bench.say(draft(collapse=VEHICLE))
+    ended = bench.timer()
+    assert [event.withheld for event in ended.events] == ["strangers only"]
+    assert ended.deliveries == ()
+
+
+def test_collapse_off_makes_every_message_an_event() -> None:
+    bench = Bench(site_of(CollapseOff()))
+    assert [bench.say(draft(collapse=VEHICLE)).verdicts[0].fate for _ in range(2)] == [Fate.RAISED, Fate.RAISED]
+
+
+def test_two_messages_of_one_vehicle_in_one_body_share_one_hold(bench: Bench) -> None:
+    decision = bench.say(draft("A", collapse=VEHICLE), draft("B", collapse=VEHICLE))
+    assert [change.due_in for change in decision.changes] == [1.5]
+    assert bench.timer().events[0].fields["plate"] == "B"
