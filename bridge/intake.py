@@ -1,0 +1,293 @@
+"""The one door in: a message is routed, decided, committed, and only then is its sender given a receipt.
+
+Decisions are made one after the other on the event loop and committed in that order. Memory is changed when a
+decision is made, before its commit; when a commit fails, everything decided since is undone by the journal, memory is
+thrown away and read anew, and the senders are told "later".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import logging
+import os
+from collections.abc import Iterable, Sequence
+
+from bridge.clock import Clock
+from bridge.config.site import Site
+from bridge.decide.decide import decide, decide_timer, sensors_of
+from bridge.decide.memory import Fact, Memory
+from bridge.journal.contract import Fenced, Full, Journal, JournalError, StateRow, Undone
+from bridge.model import (
+    Decision,
+    Fate,
+    Instant,
+    Message,
+    MessageId,
+    Position,
+    Receipt,
+    ReceiptKind,
+    SensorId,
+    StateKey,
+)
+from bridge.observer import Observer
+from bridge.routing import Routed, Router
+from bridge.supervision import Conditions
+
+log = logging.getLogger("bridge.intake")
+
+LATER = 2.0
+"""Seconds a sender is asked to wait when nothing better is known."""
+
+_RECEIPTS = (
+    (Fate.RAISED, ReceiptKind.ACCEPTED),
+    (Fate.AMENDED, ReceiptKind.ACCEPTED),
+    (Fate.COLLAPSED, ReceiptKind.ACCEPTED),
+    (Fate.DUPLICATE, ReceiptKind.DUPLICATE),
+    (Fate.FILTERED, ReceiptKind.FILTERED),
+)
+
+
+class MessageIds:
+    """Ids that sort by time: 12 hex digits of epoch milliseconds, 8 of this process, 6 of a counter."""
+
+    def __init__(self) -> None:
+        self._process = os.urandom(4).hex()
+        self._counter = itertools.count()
+
+    def next(self, at: Instant) -> MessageId:
+        milliseconds = int(at.utc.timestamp() * 1000)
+        return MessageId(f"{milliseconds:012x}{self._process}{next(self._counter) & 0xFFFFFF:06x}")
+
+
+class Intake:
+    """Implements ``connectors.base.Intake`` over a journal.
+
+    ``limit``: decisions that may wait for their commit at once; beyond it senders are told "later".
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        journal: Journal,
+        clock: Clock,
+        conditions: Conditions,
+        observer: Observer | None = None,
+        limit: int = 4096,
+    ) -> None:
+        self._site = site
+        self._router = Router(site)
+        self._journal = journal
+        self._clock = clock
+        self._conditions = conditions
+        self._observer = observer
+        self._limit = limit
+        self._memory = Memory()
+        self._generation = journal.generation
+        self._ids = MessageIds()
+        self._loading = asyncio.Lock()
+        self._timers: list[tuple[float, int, StateKey]] = []
+        self._timer_order = itertools.count()
+        self._timer_set = asyncio.Event()
+        self._timers_lost = True  # read from the journal at start, and again when decisions were undone
+        self._waiting = 0
+        self._stopping = False
+        self.heard: dict[SensorId, Instant] = {}
+        """When each sensor was last heard: for status and supervision."""
+
+    # ------------------------------------------------------------------------------------------------- messages
+
+    async def submit(self, message: Message) -> Receipt:
+        """Keep a message and everything that follows from it; returns after the commit. Never raises."""
+        return await self._take(message, None)
+
+    async def fire(self, message: Message, routed: Routed) -> Receipt:
+        """Take a message whose route is already known: a test event, marked as one."""
+        return await self._take(message, routed)
+
+    async def position(self, name: str) -> Position | None:
+        """The durable bookmark a poller left under this name."""
+        return await self._journal.position(name)
+
+    async def _take(self, message: Message, fired: Routed | None) -> Receipt:
+        if self._stopping:
+            return Receipt(ReceiptKind.LATER, "stopping", after=LATER)
+        if self._waiting >= self._limit:
+            return Receipt(ReceiptKind.LATER, "overloaded", after=LATER)
+        routed = fired if fired is not None else self._router.route(message)
+        sensors = [sensor.id for sensor in sensors_of(routed)]
+        self._waiting += 1
+        try:
+            if self._loading.locked() or not self._ready(sensors):
+                async with self._loading:  # first come, first decided: those behind wait their turn
+                    await self._load(sensors)
+                    pending = self._decide(message, routed, sensors, test=fired is not None)
+            else:
+                pending = self._decide(message, routed, sensors, test=fired is not None)
+            message_id, decision, commit = pending
+            await self._committed(decision, commit, sensors)
+        except Full as full:
+            self._conditions.begin("journal", f"full: {full}")
+            return Receipt(ReceiptKind.LATER, str(full), after=30.0)
+        except Fenced as fenced:
+            self._conditions.begin("journal", f"taken over: {fenced}")
+            return Receipt(ReceiptKind.LATER, str(fenced), after=30.0)
+        except JournalError as error:
+            return Receipt(ReceiptKind.LATER, str(error), after=LATER)
+        finally:
+            self._waiting -= 1
+        return _receipt(decision, message_id)
+
+    def _decide(
+        self, message: Message, routed: Routed, sensors: Sequence[SensorId], test: bool
+    ) -> tuple[MessageId, Decision, asyncio.Future[None]]:
+        at = message.arrived
+        message_id = self._ids.next(at)
+        decision = decide(self._site, routed, message_id, self._memory, at, test)
+        for sensor in sensors:
+            self.heard[sensor] = at
+        return message_id, decision, self._commit(decision, sensors)
+
+    def _commit(self, decision: Decision, sensors: Sequence[SensorId]) -> asyncio.Future[None]:
+        """Hand a decision to the journal and remember it; one step, so that call order is commit order."""
+        commit = self._journal.commit(decision)  # raises Full before anything is taken or remembered
+        self._memory.pin(sensors)
+        at = decision.at
+        if decision.changes:
+            self._memory.apply(decision.changes, at.utc.timestamp(), at.monotonic)
+            for change in decision.changes:
+                if change.due_in is not None:
+                    self._set_timer(at.monotonic + change.due_in, change.key)
+        return commit
+
+    async def _committed(self, decision: Decision, commit: asyncio.Future[None], sensors: Sequence[SensorId]) -> None:
+        try:
+            await commit
+        except Undone:
+            self._forget()
+            raise
+        finally:
+            self._memory.unpin(sensors)
+        if self._observer is not None:
+            self._observer.decided(decision)
+        if self._conditions.holds("journal"):
+            self._conditions.end("journal")
+
+    # --------------------------------------------------------------------------------------------------- memory
+
+    def _ready(self, sensors: Iterable[SensorId]) -> bool:
+        self._look_for_undone()
+        return all(self._memory.knows(sensor) for sensor in sensors)
+
+    async def _load(self, sensors: Iterable[SensorId]) -> None:
+        while not self._ready(sensors):
+            missing = [sensor for sensor in dict.fromkeys(sensors) if not self._memory.knows(sensor)]
+            generation = self._generation
+            rows = await self._journal.state(missing)
+            if generation != self._journal.generation:
+                continue
+            now = self._clock.now().monotonic
+            for sensor in missing:
+                self._memory.load(sensor, {key: _fact(row, now) for key, row in rows.items() if key.sensor == sensor})
+
+    def _look_for_undone(self) -> None:
+        if self._generation != self._journal.generation:
+            self._forget()
+
+    def _forget(self) -> None:
+        """Decisions were undone: what was remembered from them, timers too, is read anew from the journal."""
+        if self._generation == self._journal.generation:
+            return
+        self._generation = self._journal.generation
+        self._memory.clear()
+        self._timers.clear()
+        self._timers_lost = True
+        self._timer_set.set()
+
+    # --------------------------------------------------------------------------------------------------- timers
+
+    def _set_timer(self, due: float, key: StateKey) -> None:
+        heapq.heappush(self._timers, (due, next(self._timer_order), key))
+        if self._timers[0][2] is key:
+            self._timer_set.set()
+
+    async def run(self) -> None:
+        """Decide what timers ask for, until cancelled."""
+        while True:
+            if self._timers_lost:
+                self._timers_lost = False
+                now = self._clock.now().monotonic
+                for row in await self._journal.timers():
+                    self._set_timer(now + (row.remaining or 0.0), row.key)
+            self._timer_set.clear()
+            wait = self._timers[0][0] - self._clock.now().monotonic if self._timers else None
+            if wait is not None and wait <= 0:
+                await self.fire_due()
+                continue
+            try:
+                async with asyncio.timeout(wait):
+                    await self._timer_set.wait()
+            except TimeoutError:
+                continue
+
+    async def fire_due(self) -> None:
+        """Decide all timers that are due now, and wait for their commits."""
+        now = self._clock.now()
+        due: list[StateKey] = []
+        while self._timers and self._timers[0][0] <= now.monotonic and len(due) < 256:
+            due.append(heapq.heappop(self._timers)[2])
+        commits: list[tuple[Decision, asyncio.Future[None], list[SensorId]]] = []
+        failed = ""
+        async with self._loading:
+            await self._load([key.sensor for key in due])
+            for place, key in enumerate(due):
+                fact = self._memory.get(key.sensor, key.kind, key.key, now.utc.timestamp())
+                if fact is None or fact.due is None:
+                    continue  # raised or withdrawn meanwhile
+                if fact.due > now.monotonic:
+                    self._set_timer(fact.due, key)
+                    continue
+                decision = decide_timer(self._site, key, self._memory, now)
+                try:
+                    commits.append((decision, self._commit(decision, [key.sensor]), [key.sensor]))
+                except JournalError as error:
+                    failed = str(error)
+                    for late in due[place:]:
+                        self._set_timer(now.monotonic + LATER, late)
+                    break
+        for decision, commit, sensors in commits:
+            try:
+                await self._committed(decision, commit, sensors)
+            except JournalError as error:
+                failed = str(error)
+        if failed:
+            self._conditions.begin("journal", failed)
+            await self._clock.sleep(LATER)
+
+    # ---------------------------------------------------------------------------------------------------- reload
+
+    def replace(self, site: Site) -> None:
+        """Decide by another site from the next message on."""
+        self._site = site
+        self._router = Router(site)
+
+    def stop(self) -> None:
+        """Take nothing more; what is being taken finishes."""
+        self._stopping = True
+
+
+def _fact(row: StateRow, now: float) -> Fact:
+    return Fact(row.value, row.expires, None if row.remaining is None else now + row.remaining)
+
+
+def _receipt(decision: Decision, message_id: MessageId) -> Receipt:
+    """The best that became of any item; a message in which nothing was readable or known is said to be so."""
+    fates = {verdict.fate for verdict in decision.verdicts}
+    for fate, kind in _RECEIPTS:
+        if fate in fates:
+            return Receipt(kind, message=message_id)
+    if not decision.quarantined:
+        return Receipt(ReceiptKind.FILTERED, "the message says nothing", message_id)
+    first = decision.quarantined[0]
+    return Receipt(ReceiptKind.UNKNOWN if first.unknown else ReceiptKind.MALFORMED, first.why, message_id)

@@ -1,0 +1,139 @@
+"""A profile small enough to think about, and a journal whose commits the test lets through one by one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from bridge.config.site import Site
+from bridge.journal.contract import StateRow
+from bridge.model import (
+    Collapse,
+    ConnectorId,
+    Decision,
+    Draft,
+    Instant,
+    Item,
+    Malformed,
+    Message,
+    Origin,
+    Position,
+    ProfileId,
+    SensorId,
+    StateKey,
+    Urgency,
+)
+from tests.decide.conftest import site_of
+
+START = datetime(2026, 1, 5, 9, 0, 0, tzinfo=UTC)
+
+
+class HandClock:
+    """Time stands still until the test moves it."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> Instant:
+        return Instant(START + timedelta(seconds=self.seconds), 1000.0 + self.seconds)
+
+    async def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+        await asyncio.sleep(0)
+
+
+class Words:
+    """A profile for bodies like ``{"id": "7", "thing": "car 3", "hold": 1.5, "plate": "ABC"}``; arrays hold several."""
+
+    id = ProfileId("any")
+    kind = "lpr"
+    digest = "0"
+
+    def redact(self, message: Message) -> Message:
+        return message
+
+    def items(self, message: Message) -> Sequence[Item | Malformed]:
+        try:
+            read = msgspec.json.decode(message.body)
+        except msgspec.DecodeError as error:
+            return [Malformed(0, str(error))]
+        return [Item(place, each) for place, each in enumerate(read if isinstance(read, list) else [read])]
+
+    def identity(self, item: Item) -> Mapping[str, str]:
+        return {"serial": str(item.document.get("serial", ""))}
+
+    def draft(self, item: Item, zone: ZoneInfo) -> Draft | Malformed:
+        said = item.document
+        thing = said.get("thing")
+        hold = said.get("hold", 0.0)
+        assert isinstance(hold, float | int)
+        return Draft(
+            type="vehicle.identified",
+            title=str(said.get("plate")),
+            fields={"plate": str(said.get("plate"))},
+            detail=msgspec.json.encode(said),
+            urgency=Urgency.ALARM if said.get("alarm") else Urgency.NOTICE,
+            dedup=str(said["id"]) if "id" in said else None,
+            collapse=Collapse(str(thing), hold=float(hold), window=600.0) if thing is not None else None,
+        )
+
+
+def site_with_words(cameras: tuple[str, ...] = ("gate-in", "gate-wide")) -> Site:
+    return msgspec.structs.replace(site_of(cameras=cameras), profiles={ProfileId("any"): Words()})
+
+
+def message(clock: HandClock, **said: object) -> Message:
+    return Message(
+        connector=ConnectorId("lpr"),
+        origin=Origin("10.0.0.21", "/gate"),
+        body=msgspec.json.encode(said),
+        arrived=clock.now(),
+    )
+
+
+class HeldJournal:
+    """The part of a journal that intake uses; every commit waits until the test keeps or fails it."""
+
+    def __init__(self) -> None:
+        self.generation = 0
+        self.committing: list[tuple[Decision, asyncio.Future[None]]] = []
+        self.rows: dict[StateKey, StateRow] = {}
+        self.refuse: Exception | None = None
+        self.loads: list[SensorId] = []
+
+    def commit(self, decision: Decision) -> asyncio.Future[None]:
+        if self.refuse is not None:
+            raise self.refuse
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.committing.append((decision, future))
+        return future
+
+    def keep(self) -> None:
+        for decision, future in self.committing:
+            for change in decision.changes:
+                self.rows.pop(change.key, None)
+                if change.value is not None:
+                    self.rows[change.key] = StateRow(change.key, change.value, change.expires, change.due_in)
+            future.set_result(None)
+        self.committing.clear()
+
+    def fail(self, error: Exception) -> None:
+        self.generation += 1
+        for _, future in self.committing:
+            future.set_exception(error)
+        self.committing.clear()
+
+    async def state(self, sensors: Sequence[SensorId]) -> Mapping[StateKey, StateRow]:
+        self.loads += sensors
+        await asyncio.sleep(0)
+        return {key: row for key, row in self.rows.items() if key.sensor in sensors}
+
+    async def timers(self) -> Sequence[StateRow]:
+        return [row for row in self.rows.values() if row.remaining is not None]
+
+    async def position(self, name: str) -> Position | None:
+        return None

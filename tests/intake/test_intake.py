@@ -1,0 +1,154 @@
+"""The one door in: nobody is answered before the commit, and what is undone is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from bridge.intake import Intake
+from bridge.journal.contract import Full, Undone
+from bridge.model import Fate, Receipt, ReceiptKind
+from bridge.supervision import Conditions
+from tests.intake.conftest import HandClock, HeldJournal, message, site_with_words
+
+
+class Door:
+    def __init__(self) -> None:
+        self.clock = HandClock()
+        self.journal = HeldJournal()
+        self.conditions = Conditions(self.clock)
+        self.intake = Intake(site_with_words(), self.journal, self.clock, self.conditions, limit=8)  # type: ignore[arg-type]
+
+    async def submitted(self, *said: dict[str, object]) -> list[asyncio.Task[Receipt]]:
+        """Submit these, in order, and let them come as far as they can."""
+        tasks = [asyncio.create_task(self.intake.submit(message(self.clock, **each))) for each in said]
+        return await self.settled(tasks)
+
+    async def settled(self, tasks: list[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return tasks
+
+    async def now(self, work: Coroutine[Any, Any, Any]) -> Any:
+        task = asyncio.create_task(work)
+        await self.settled([task])
+        self.journal.keep()
+        return await asyncio.wait_for(task, 5)
+
+
+@pytest.fixture
+async def door() -> Door:
+    return Door()
+
+
+async def test_nobody_is_answered_before_the_commit(door: Door) -> None:
+    (task,) = await door.submitted({"id": 1, "plate": "A"})
+    assert not task.done()
+    door.journal.keep()
+    assert (await task).kind is ReceiptKind.ACCEPTED
+
+
+async def test_a_duplicate_waits_for_its_commit_too(door: Door) -> None:
+    first, again = await door.submitted({"id": 1}, {"id": 1})
+    assert not again.done()
+    door.journal.keep()
+    assert [(await first).kind, (await again).kind] == [ReceiptKind.ACCEPTED, ReceiptKind.DUPLICATE]
+
+
+async def test_decisions_reach_the_journal_in_the_order_of_the_calls(door: Door) -> None:
+    await door.submitted(*({"id": number} for number in range(6)))
+    bodies = [decision.message.message.body for decision, _ in door.journal.committing if decision.message]
+    assert bodies == [b'{"id":%d}' % number for number in range(6)]
+    assert door.journal.loads == ["gate-lpr"]
+    door.journal.keep()
+
+
+async def test_what_a_failed_commit_decided_is_forgotten_and_the_resend_is_an_event(door: Door) -> None:
+    first, second = await door.submitted({"id": 1}, {"id": 1})
+    door.journal.fail(Undone("disk"))
+    assert [(await first).kind, (await second).kind] == [ReceiptKind.LATER, ReceiptKind.LATER]
+    again = await door.now(door.intake.submit(message(door.clock, id=1)))
+    assert again.kind is ReceiptKind.ACCEPTED
+
+
+async def test_a_full_journal_says_later_and_ends_its_condition_by_itself(door: Door) -> None:
+    (warm,) = await door.submitted({"id": 0})
+    door.journal.keep()
+    await warm
+    door.journal.refuse = Full("the disk is full")
+    receipt = await door.intake.submit(message(door.clock, id=1))
+    assert (receipt.kind, receipt.kept) == (ReceiptKind.LATER, False)
+    assert [condition.key for condition in door.conditions.held()] == ["journal"]
+    door.journal.refuse = None
+    again = await door.now(door.intake.submit(message(door.clock, id=1)))
+    assert again.kind is ReceiptKind.ACCEPTED
+    assert door.conditions.held() == ()
+
+
+async def test_more_than_it_can_hold_is_told_later(door: Door) -> None:
+    tasks = await door.submitted(*({"id": number} for number in range(9)))
+    assert tasks[8].result().kind is ReceiptKind.LATER
+    door.journal.keep()
+    assert [task.result().kind for task in await door.settled(tasks[:8])] == [ReceiptKind.ACCEPTED] * 8
+
+
+async def test_unreadable_and_unknown_are_kept_and_said(door: Door) -> None:
+    unreadable = message(door.clock)
+    receipt = await door.now(
+        door.intake.submit(
+            type(unreadable)(
+                connector=unreadable.connector, origin=unreadable.origin, body=b"{", arrived=unreadable.arrived
+            )
+        )
+    )
+    assert (receipt.kind, receipt.kept) == (ReceiptKind.MALFORMED, True)
+    stranger = type(unreadable)(connector="elsewhere", origin=unreadable.origin, body=b"{}", arrived=unreadable.arrived)
+    assert (await door.now(door.intake.submit(stranger))).kind is ReceiptKind.UNKNOWN
+
+
+async def test_a_hold_that_ends_is_decided_once(door: Door) -> None:
+    await door.now(door.intake.submit(message(door.clock, thing="car", hold=1.5, plate="A")))
+    door.clock.seconds = 1.4
+    await door.intake.fire_due()
+    assert door.journal.committing == []
+    door.clock.seconds = 1.5
+    task = asyncio.create_task(door.intake.fire_due())
+    await door.settled([task])
+    assert [event.title for decision, _ in door.journal.committing for event in decision.events] == ["A"]
+    door.journal.keep()
+    await task
+    await door.intake.fire_due()
+    assert door.journal.committing == []
+
+
+async def test_holds_of_before_a_restart_end_too(door: Door) -> None:
+    await door.now(door.intake.submit(message(door.clock, thing="car", hold=0.0001, plate="A")))
+    restarted = Intake(site_with_words(), door.journal, door.clock, door.conditions)  # type: ignore[arg-type]
+    running = asyncio.create_task(restarted.run())
+    async with asyncio.timeout(5):
+        while not door.journal.committing:
+            door.clock.seconds += 1.0
+            await asyncio.sleep(0)
+    assert [event.title for decision, _ in door.journal.committing for event in decision.events] == ["A"]
+    running.cancel()
+
+
+async def test_when_stopping_everything_is_told_later(door: Door) -> None:
+    door.intake.stop()
+    assert (await door.intake.submit(message(door.clock, id=1))).kind is ReceiptKind.LATER
+
+
+async def test_each_item_of_a_batch_has_its_verdict(door: Door) -> None:
+    batch = message(door.clock)
+    batch = type(batch)(
+        connector=batch.connector, origin=batch.origin, arrived=batch.arrived, body=b'[{"id":1},{"id":1},{"id":2}]'
+    )
+    task = asyncio.create_task(door.intake.submit(batch))
+    await door.settled([task])
+    fates = [verdict.fate for verdict in door.journal.committing[0][0].verdicts]
+    assert fates == [Fate.RAISED, Fate.DUPLICATE, Fate.RAISED]
+    door.journal.keep()
+    await task

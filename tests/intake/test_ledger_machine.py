@@ -1,0 +1,180 @@
+"""Whatever happens, in whatever order, the ledger closes: intake and decide over the real journal, no network.
+
+A kill copies the journal's folder as it stands and opens the copy: what was not committed is gone. That committed
+means synced is proved in tests/faults, where unsynced writes are dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from bridge.intake import Intake
+from bridge.journal.sqlite import SqliteJournal
+from bridge.model import CameraId, Delivered, MessageId, Receipt, ReceiptKind, SensorId, SiteId, Urgency, VmsId
+from bridge.supervision import Conditions
+from tests.intake.conftest import HandClock, message, site_with_words
+from tests.ledger import books_of, problems
+
+CAMERAS = ("gate-in", "gate-wide")
+SENSOR = SensorId("gate-lpr")
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    @initialize()
+    def start(self) -> None:
+        self.runner = asyncio.Runner()
+        self.clock = HandClock()
+        self.folder = Path(tempfile.mkdtemp())
+        self.site = site_with_words(CAMERAS)
+        self.acknowledged: list[MessageId] = []
+        self.said: list[dict[str, object]] = []
+        self.failing = 0
+        self.delivered: list[tuple[str, int, str]] = []
+        self.runner.run(self._open())
+
+    async def _open(self) -> None:
+        self.journal = await SqliteJournal.open(
+            self.folder / "journal",
+            site=SiteId("depot"),
+            node="test",
+            settings=self.site.journal,
+            clock=self.clock,
+            budgets={},
+            before_commit=self._before_commit,
+        )
+        self.intake = Intake(self.site, self.journal, self.clock, Conditions(self.clock))
+
+    def _before_commit(self) -> None:
+        """In the journal's commit thread, before COMMIT."""
+        if self.failing:
+            number, self.failing = self.failing, 0
+            raise OSError(number, os.strerror(number))
+
+    def run(self, work: Any) -> Any:
+        async def bounded() -> Any:
+            async with asyncio.timeout(20):
+                return await work
+
+        return self.runner.run(bounded())
+
+    @rule(
+        said=st.lists(
+            st.fixed_dictionaries(
+                {
+                    "id": st.integers(0, 30),
+                    "thing": st.sampled_from(["car 1", "car 2", "car 3", None]),
+                    "hold": st.sampled_from([0.0, 0.0, 1.5]),
+                    "plate": st.sampled_from(["A", "B"]),
+                    "alarm": st.booleans(),
+                }
+            ),
+            min_size=1,
+            max_size=4,
+        )
+    )
+    def submit_at_once(self, said: list[dict[str, object]]) -> None:
+        self.said += said
+        self.run(self._submit(said))
+
+    @precondition(lambda self: self.said)
+    @rule(data=st.data())
+    def submit_again(self, data: st.DataObject) -> None:
+        self.run(self._submit([data.draw(st.sampled_from(self.said))]))
+
+    async def _submit(self, said: list[dict[str, object]]) -> None:
+        receipts: list[Receipt] = await asyncio.gather(
+            *(self.intake.submit(message(self.clock, **each)) for each in said)
+        )
+        for receipt in receipts:
+            if receipt.kept:
+                assert receipt.message is not None
+                self.acknowledged.append(receipt.message)
+            else:
+                assert receipt.kind is ReceiptKind.LATER
+
+    @rule(seconds=st.sampled_from([0.5, 1.5, 700.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.clock.seconds += seconds
+        self.run(self.intake.fire_due())
+
+    @rule(number=st.sampled_from([errno.EIO, errno.ENOSPC]))
+    def a_commit_fails(self, number: int) -> None:
+        self.failing = number
+        self.run(self._submit([{"id": 99, "thing": "car 1", "hold": 0.0, "plate": "C"}, {"id": 98, "plate": "D"}]))
+
+    @rule()
+    def some_are_delivered(self) -> None:
+        self.run(self._deliver())
+
+    async def _deliver(self) -> None:
+        try:
+            async with asyncio.timeout(0.01):
+                heads = await self.journal.claim(
+                    self.journal.lease, VmsId("cloud"), Urgency.NOTICE, self.clock.now(), 2
+                )
+        except TimeoutError:
+            return
+        for head in heads:
+            if not head.ambiguous:  # else a real dispatcher would look first
+                self.delivered.append((head.delivery.event.id, head.delivery.event.revision, head.delivery.camera))
+            await self.journal.settle(head, Delivered("remote"), self.clock.now(), False)
+
+    @rule()
+    def killed_while_submitting(self) -> None:
+        """The process ends with decisions under way: nobody was told they are kept."""
+
+        async def die() -> None:
+            tasks = [
+                asyncio.ensure_future(self.intake.submit(message(self.clock, id=1000 + number, plate="E")))
+                for number in range(3)
+            ]
+            await asyncio.sleep(0)
+            await self._reopen_copy()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        self.run(die())
+
+    @rule()
+    def killed_at_rest(self) -> None:
+        self.run(self._reopen_copy())
+
+    async def _reopen_copy(self) -> None:
+        copy = Path(tempfile.mkdtemp())
+        shutil.copytree(self.folder / "journal", copy / "journal")
+        old, old_folder = self.journal, self.folder
+        self.folder = copy
+        await self._open()
+        await old.close()
+        shutil.rmtree(old_folder)
+
+    @rule()
+    def reload(self) -> None:
+        self.intake.replace(site_with_words(CAMERAS))
+
+    @invariant()
+    def the_ledger_closes(self) -> None:
+        if not hasattr(self, "journal"):
+            return
+        books = self.run(books_of(self.journal, [SENSOR]))
+        assert problems(books, self.acknowledged, [CameraId(camera) for camera in CAMERAS]) == []
+        assert len(set(self.delivered)) == len(self.delivered), "a delivery was claimed twice"
+
+    def teardown(self) -> None:
+        if hasattr(self, "journal"):
+            self.run(self.journal.close())
+            self.runner.close()
+            shutil.rmtree(self.folder)
+
+
+LedgerMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+test_the_ledger_closes_whatever_happens = LedgerMachine.TestCase
