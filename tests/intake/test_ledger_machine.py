@@ -84,14 +84,15 @@ class LedgerMachine(RuleBasedStateMachine):
     )
     def submit_at_once(self, said: list[dict[str, object]]) -> None:
         self.said += said
-        self.run(self._submit(said))
+        assert self.run(self._submit(said)) == len(said), "nothing was wrong, and a sender was told later"
 
     @precondition(lambda self: self.said)
     @rule(data=st.data())
     def submit_again(self, data: st.DataObject) -> None:
         self.run(self._submit([data.draw(st.sampled_from(self.said))]))
 
-    async def _submit(self, said: list[dict[str, object]]) -> None:
+    async def _submit(self, said: list[dict[str, object]]) -> int:
+        """How many were kept."""
         receipts: list[Receipt] = await asyncio.gather(
             *(self.intake.submit(message(self.clock, **each)) for each in said)
         )
@@ -101,6 +102,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 self.acknowledged.append(receipt.message)
             else:
                 assert receipt.kind is ReceiptKind.LATER
+        return sum(receipt.kept for receipt in receipts)
 
     @rule(seconds=st.sampled_from([0.5, 1.5, 700.0]))
     def time_passes(self, seconds: float) -> None:
