@@ -154,7 +154,8 @@ class Collapse(msgspec.Struct, frozen=True):
     ``key`` names the thing. ``hold``: seconds to wait for a better message before raising; 0 raises at once.
     ``rank``: of the messages held, the highest rank is raised (the latest of equals). ``window``: seconds from the
     first message in which later ones belong to the same event. ``amend``: the fields whose change is worth an
-    amendment; empty means any.
+    amendment; empty means any. ``begins``: what only the thing's first message has; another value under the same key
+    is another thing (a camera that restarted counts its vehicles from 1 again).
     """
 
     key: str
@@ -162,6 +163,7 @@ class Collapse(msgspec.Struct, frozen=True):
     window: float
     rank: int = 0
     amend: tuple[str, ...] = ()
+    begins: str = ""
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):

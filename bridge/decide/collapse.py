@@ -17,7 +17,8 @@ class Thing(msgspec.Struct, array_like=True):
 
     ``event``: the id of its event, fixed when its first message came. ``held``: the event that will be raised when
     the hold ends, with its ``rank``; None once raised or withheld. ``fields``: as last told to the cameras.
-    ``cameras``: those the event was raised on. ``withheld``: the rule that kept it back.
+    ``cameras``: those the event was raised on. ``withheld``: the rule that kept it back. ``begins``: what its first
+    message had, if that has come.
     """
 
     event: EventId
@@ -29,6 +30,7 @@ class Thing(msgspec.Struct, array_like=True):
     urgency: Urgency = Urgency.NOTICE
     cameras: tuple[CameraId, ...] = ()
     withheld: str = ""
+    begins: str = ""
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -162,20 +162,28 @@ class _Judge:
     def _collapse(self, sensor: Sensor, item: Item, event: SensorEvent, how: Collapse) -> None:
         key = StateKey(sensor.id, collapse.KIND, how.key)
         fact = self.recall(key)
-        if fact is None:
-            thing = Thing(event=event.id, ends=self._now + how.window, urgency=event.urgency)
+        thing = collapse.unpack(fact.value) if fact is not None else None
+        if thing is not None and how.begins and thing.begins not in ("", how.begins):
+            self.hold_ended(key, thing)  # another thing under the same key: the earlier one waits no longer
+            thing = None
+        if thing is None:
+            thing = Thing(event=event.id, ends=self._now + how.window, urgency=event.urgency, begins=how.begins)
             if how.hold > 0:
                 self._hold(key, thing, event, how.rank, how.hold)
                 self._verdict(item, Fate.COLLAPSED, sensor, event)
             else:
                 self._open(key, thing, sensor, item, event)
             return
-        thing = collapse.unpack(fact.value)
+        thing.begins = thing.begins or how.begins
         if thing.held is not None:
             best, rank = collapse.better(thing.held, thing.rank, event, how.rank)
             if how.hold > 0:
                 self._hold(
-                    key, thing, best, rank, None if fact.due is None else max(0.0, fact.due - self._at.monotonic)
+                    key,
+                    thing,
+                    best,
+                    rank,
+                    None if fact is None or fact.due is None else max(0.0, fact.due - self._at.monotonic),
                 )
                 self._verdict(item, Fate.COLLAPSED, sensor, best)
             else:
@@ -314,7 +322,7 @@ def _kept(routed: Routed, message_id: MessageId) -> KeptMessage:
         return KeptMessage(id=message_id, message=message)
     parts = tuple(
         [
-            msgspec.structs.replace(part, data=b"") if any(part is one for one in pictures) else part
+            msgspec.structs.replace(part, data=b"") if any(part.data is one.data for one in pictures) else part
             for part in message.parts
         ]
     )

@@ -117,3 +117,19 @@ def test_two_messages_of_one_vehicle_in_one_body_share_one_hold(bench: Bench) ->
     decision = bench.say(draft("A", collapse=VEHICLE), draft("B", collapse=VEHICLE))
     assert [change.due_in for change in decision.changes] == [1.5]
     assert bench.timer().events[0].fields["plate"] == "B"
+
+
+def test_another_beginning_under_the_same_key_is_another_vehicle(bench: Bench) -> None:
+    """A camera that restarts counts its vehicles from 1 again."""
+    first = msgspec.structs.replace(VEHICLE, begins="10:00")
+    held = bench.say(draft("OLD", collapse=first))
+    second = bench.say(draft("NEW", collapse=msgspec.structs.replace(VEHICLE, begins="11:00")))
+    assert [(event.id, event.fields["plate"]) for event in second.events] == [(held.verdicts[0].event, "OLD")]
+    assert second.verdicts[0].event != held.verdicts[0].event
+    assert bench.timer().events[0].fields["plate"] == "NEW"
+
+
+def test_the_beginning_that_comes_after_an_update_is_of_the_same_vehicle(bench: Bench) -> None:
+    raised = bench.say(draft(collapse=NOW)).events[0]
+    late = bench.say(draft(collapse=msgspec.structs.replace(VEHICLE, begins="10:00")))
+    assert (late.verdicts[0].fate, late.verdicts[0].event) == (Fate.COLLAPSED, raised.id)

@@ -1,0 +1,210 @@
+"""The grammar of a profile: what may stand in its YAML, and the source of its schema and documentation.
+
+``docs/profiles.md`` explains it with an example. An expression is CEL over ``item`` (the decoded item), ``identity``
+(the names read from it) and ``fields`` (the named fields read so far).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Generic, Literal, TypeAlias, TypeVar, Union
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from bridge.units import Duration
+
+Word: TypeAlias = str | int | float | bool
+Normaliser: TypeAlias = Literal[
+    "plain", "text", "upper", "lower", "number", "whole", "confidence", "percent", "flag", "plate", "mac", "serial"
+]
+
+
+def _name(text: str) -> str:
+    # Not a pattern: keys with a pattern make patternProperties, which few editors complete from.
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", text):
+        raise ValueError("a name here is of small letters, digits and _, beginning with a letter")
+    return text
+
+
+def _event_type(text: str) -> str:
+    if len(text) > 64 or not re.fullmatch(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+", text):
+        raise ValueError("an event type is written like vehicle.identified: small words with dots between")
+    return text
+
+
+Name = Annotated[str, AfterValidator(_name)]
+EventType = Annotated[str, AfterValidator(_event_type)]
+Kind = Literal["lpr", "access", "fire", "intrusion", "leak", "motion", "pos", "ai", "environment", "device"]
+T = TypeVar("T")
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
+
+
+def _under(key: str, shape: object) -> BeforeValidator:
+    """What is no mapping is meant as the value of ``key``. ``shape``: what may be written, for the schema."""
+    return BeforeValidator(
+        lambda value: value if isinstance(value, dict) else {key: value}, json_schema_input_type=shape
+    )
+
+
+def _listed(shape: object) -> BeforeValidator:
+    """One alone is meant as a list of one."""
+    return BeforeValidator(
+        lambda value: value if isinstance(value, list) else [value],
+        json_schema_input_type=Union[shape, list[shape]],  # type: ignore[valid-type]  # noqa: UP007
+    )
+
+
+class Alternative(Strict):
+    """One way to find a value: a plain text is an expression."""
+
+    expression: str | None = Field(default=None, description="CEL, for example item.plateUTF8.")
+    key_like: str | None = Field(
+        default=None,
+        description="A key of the item, or of a map in it, spelled like this; case, spaces and signs do not count.",
+    )
+
+
+AlternativeOrText = Annotated[Alternative, _under("expression", str | Alternative)]
+Alternatives = Annotated[list[AlternativeOrText], _listed(AlternativeOrText), Field(min_length=1)]
+
+
+class Value(Strict):
+    """A value of the item. A plain text, or a list of them, means ``from``."""
+
+    from_: Alternatives = Field(alias="from", description="Where it stands; the first that is present counts.")
+    as_: Normaliser = Field(default="plain", alias="as", description="How it is written in the event.")
+    map: dict[str, Word] = Field(default={}, description="Words of the device and what they are called here.")
+    absent: list[str] = Field(default=[], description="More words that mean that there is no value.")
+    otherwise: Word | None = Field(default=None, description="The value when none is present.")
+
+
+def _value(value: object) -> object:
+    return value if isinstance(value, dict) and "key_like" not in value else {"from": value}
+
+
+ValueOrFrom = Annotated[Value, BeforeValidator(_value, json_schema_input_type=Value | Alternatives)]
+Keys = Annotated[list[Alternatives], _listed(Alternatives)]
+
+
+class Case(Strict, Generic[T]):
+    """A choice: the first whose ``when`` is true counts. A plain value is always true."""
+
+    when: str | None = Field(default=None, description="An expression that is true or false.")
+    is_: T = Field(alias="is", description="What it then is.")
+
+
+StateName = Literal["active", "restored", "momentary"]
+UrgencyName = Literal["alarm", "fault", "notice"]
+TypeCase = Annotated[Case[EventType], _under("is", EventType | Case[EventType])]
+TextCase = Annotated[Case[str], _under("is", str | Case[str])]
+StateCase = Annotated[Case[StateName], _under("is", StateName | Case[StateName])]
+UrgencyCase = Annotated[Case[UrgencyName], _under("is", UrgencyName | Case[UrgencyName])]
+
+
+class When(Strict):
+    """Which items are of this kind. A plain text means ``expression``."""
+
+    expression: str | None = Field(default=None, description="True for items of this kind.")
+    any: Alternatives | None = Field(default=None, description="At least one of these is present.")
+
+
+WhenOrText = Annotated[When, _under("expression", str | When)]
+
+
+class Time(Strict):
+    """The device's own time. A plain text means ``from``."""
+
+    from_: str = Field(alias="from", description="An expression for the value.")
+    format: str | None = Field(
+        default=None,
+        description="Its form in the letters of strptime, for example %Y%m%d %H%M%S%f; an offset may follow. "
+        "Left out: a number is seconds, ms, us or ns since 1970 by its size, a text is ISO 8601.",
+    )
+
+
+TimeOrText = Annotated[Time, _under("from", str | Time)]
+
+
+class Dedup(Strict):
+    """What makes two messages the same one told twice."""
+
+    key: Keys = Field(min_length=1, description="All must be present, else the item is never a duplicate.")
+    also: Keys = Field(default=[], description="Count too where they are present.")
+    window: Duration = Field(default=3600.0, description="How long the same is remembered.")
+
+
+class HoldCase(Strict):
+    when: str | None = Field(default=None, description="An expression that is true or false.")
+    hold: Duration = Field(default=0.0, description="How long to wait for a better message; 0 s raises at once.")
+    rank: int = Field(default=0, description="Of the messages held, the highest rank is raised.")
+    begins: Keys = Field(
+        default=[], description="Only a thing's first message has this; another value is another thing of that key."
+    )
+
+
+class CollapseOf(Strict):
+    """How several messages about one thing become one event."""
+
+    key: Keys = Field(min_length=1, description="What names the thing. All must be present, else nothing collapses.")
+    window: Duration = Field(description="How long after its first message others belong to the same thing.")
+    amend: list[Name] = Field(default=[], description="Fields whose change is worth an amendment; empty means any.")
+    cases: list[HoldCase] = Field(min_length=1, description="The first that is true counts; none: it stands alone.")
+
+
+class MessageKind(Strict):
+    """One kind of message: when an item is of it and what it then means."""
+
+    about: str = Field(default="", description="For people.")
+    when: WhenOrText | None = Field(default=None, description="Left out: every item.")
+    type: Annotated[list[TypeCase], _listed(TypeCase), Field(min_length=1)] = Field(
+        description="The event type, for example vehicle.identified."
+    )
+    title: Annotated[list[TextCase], _listed(TextCase), Field(min_length=1)] = Field(
+        description="What the guard reads. {name} is a field; [ ] is left out when a field inside is missing."
+    )
+    state: Annotated[list[StateCase], _listed(StateCase)] = Field(default=[], description="momentary when left out.")
+    urgency: Annotated[list[UrgencyCase], _listed(UrgencyCase)] = Field(default=[], description="notice when left out.")
+    condition: Keys = Field(default=[], description="What is on or off; needed for active and restored.")
+    fields: dict[Name, ValueOrFrom] = Field(default={}, description="The named fields, in order.")
+    time: Annotated[list[TimeOrText], _listed(TimeOrText)] = Field(
+        default=[], description="The device's own time; the first that can be read counts."
+    )
+    dedup: Dedup | None = None
+    collapse: CollapseOf | None = None
+    quiet: Annotated[list[TextCase], _listed(TextCase)] = Field(
+        default=[], description="A reason: such events are filtered unless a rule asks for them."
+    )
+
+
+class Media(Strict):
+    """The pictures of an item. They are found by their content, in parts and as base64 in the document."""
+
+    label: list[str] = Field(default=[], description="Keys beside a base64 picture that say what it shows.")
+    roles: dict[Name, list[str]] = Field(
+        default={}, description="What a picture may show, and the words in its label, part or file name that say so."
+    )
+    order: list[Alternatives] = Field(
+        default=[], description="Where no word says it: what the first picture shows, the second, and so on."
+    )
+
+
+class ProfileDocument(Strict):
+    """A device profile."""
+
+    profile: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")] = Field(
+        description="Its name, used by sensors.", examples=["cammra"]
+    )
+    name: str = Field(description="The device as its maker calls it.")
+    kind: Kind = Field(description="What sort of sensor it is; says which field names are common.")
+    about: str = Field(default="", description="For people: versions, sources, how to set the device up.")
+    decode: list[Literal["json", "python-literal"]] = Field(
+        default=["json"], min_length=1, description="How messages are written; tried in order."
+    )
+    absent: list[str] = Field(default=[""], description="Words that mean that a value is absent.")
+    redact: list[str] = Field(default=[], description="Paths such as camera.stream or users[].pin, masked when stored.")
+    identity: dict[Name, ValueOrFrom] = Field(default={}, description="The names an item gives its sensor.")
+    media: Media = Media()
+    messages: dict[Name, MessageKind] = Field(min_length=1, description="Kinds of message, tried in order.")
