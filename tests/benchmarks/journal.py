@@ -15,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import uvloop
+
 from bridge.clock import SystemClock
 from bridge.journal.contract import LaneHead
 from bridge.journal.sqlite import SqliteJournal
@@ -29,7 +31,9 @@ def decisions(count: int, cameras: int, sensors: int) -> list[Decision]:
     made = []
     for number in range(count):
         sensor = f"sensor-{number % sensors}"
-        fact = StateChange(StateKey(SensorId(sensor), "dedup", f"key-{time.time_ns()}-{number}"), b"seen", time.time() + 3600)
+        fact = StateChange(
+            StateKey(SensorId(sensor), "dedup", f"key-{time.time_ns()}-{number}"), b"seen", time.time() + 3600
+        )
         made.append(decision(sensor=sensor, cameras=names, body=DETAIL, detail=DETAIL, changes=(fact,)))
     return made
 
@@ -93,16 +97,10 @@ async def measure(folder: Path, cameras: int, concurrency: int, seconds: float, 
 
 def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 2.0
-    try:
-        import uvloop
-
-        run = uvloop.run
-    except ImportError:
-        run = asyncio.run
     for cameras in (1, 4):
         for concurrency in (1, 8, 32, 128):
             with tempfile.TemporaryDirectory() as folder:
-                print(run(measure(Path(folder) / "journal", cameras, concurrency, seconds)), flush=True)
+                print(uvloop.run(measure(Path(folder) / "journal", cameras, concurrency, seconds)), flush=True)
 
 
 if __name__ == "__main__":

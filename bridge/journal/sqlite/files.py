@@ -1,0 +1,81 @@
+"""The journal's folder on disk: made, locked, migrated and read in before anything is taken. Blocking."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from bridge.clock import Clock
+from bridge.journal.contract import JournalError, Lease
+from bridge.journal.sqlite import schema
+from bridge.journal.sqlite.lanes import CAP, Lanes
+from bridge.journal.sqlite.ledger import Backlog, Ledger
+from bridge.journal.sqlite.lock import FolderLock
+from bridge.journal.sqlite.media import FOLDER, sweep, sync_folder
+from bridge.journal.sqlite.quarantine import Origins
+from bridge.model import SiteId
+
+LEASE = "writer"
+CHECKPOINT_PAGES = 4000
+"""Pages of 4 KiB in the log after which it is copied into the tables."""
+
+
+class Opened:
+    """Everything that can be made without an event loop."""
+
+    def __init__(
+        self,
+        folder: Path,
+        site: SiteId,
+        node: str,
+        clock: Clock,
+        *,
+        quarantine_per_origin: int,
+        cached: int = CAP,
+        checkpoint_pages: int = CHECKPOINT_PAGES,
+    ) -> None:
+        _make(folder)
+        self.folder = folder
+        self.lock = FolderLock.acquire(folder, node)
+        self._connections: list[sqlite3.Connection] = []
+        try:
+            self.writer = self._connect(8192)
+            schema.prepare(self.writer, checkpoint_pages=checkpoint_pages)
+            schema.migrate(self.writer)
+            schema.check_site(self.writer, site)
+            self.lease = Lease(LEASE, node, schema.next_epoch(self.writer, LEASE, node))
+            (folder / FOLDER).mkdir(exist_ok=True)
+            sync_folder(folder)  # SQLite syncs the names of its logs, not the database's own
+            self.reader = self._connect(1024)
+            self.thread_reader = self._connect(1024)
+            self.swept = sweep(self.writer, folder)
+            self.ledger = Ledger(self.writer)
+            self.origins = Origins(self.writer, quarantine_per_origin)
+            self.lanes = Lanes(self.reader, clock, cached)
+            self.oldest: dict[Backlog, int] = self.lanes.load()
+        except sqlite3.DatabaseError as failure:
+            self.abandon()
+            raise JournalError(f"the journal {folder} cannot be opened: {failure}") from failure
+        except BaseException:
+            self.abandon()
+            raise
+
+    def _connect(self, cache: int) -> sqlite3.Connection:
+        connection = schema.connect(self.folder, cache=cache)
+        self._connections.append(connection)
+        return connection
+
+    def abandon(self) -> None:
+        """Close what is open and let the folder go."""
+        for connection in reversed(self._connections):  # the writer last: it copies the log into the tables
+            connection.close()
+        self.lock.release()
+
+
+def _make(folder: Path) -> None:
+    """Make the folder and those above it, each name durable in the one above."""
+    if folder.is_dir():
+        return
+    _make(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    sync_folder(folder.parent)
