@@ -1,0 +1,1 @@
+"""Simulated VMS and simulated sensors: for the demo, for tests, for installers without a device at hand."""

@@ -1,0 +1,91 @@
+"""What simulated senders said and what was acknowledged: one side of the ledger."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+
+class Issued(msgspec.Struct, kw_only=True):
+    """One message of one vehicle, once, however often it was sent.
+
+    ``number``: its place among the messages of its sensor, in the order they are sent. ``expect``: what must stand
+    in the VMS once this message counts (field → value). ``acknowledged``: the receiver said it has it.
+    ``unsure``: sent, and neither acknowledged nor known to be lost; on a way without acknowledgement, written just
+    before the connection broke. ``written``: on such a way, handed to the network.
+    """
+
+    sensor: str
+    serial: str
+    car: int
+    state: str
+    capture_timestamp: int
+    plate: str
+    number: int
+    raises: bool = False
+    """Whether the vehicle's event is raised at the latest with this message, however long the hold."""
+    alarm: bool = False
+    expect: dict[str, str] = {}
+    picture: str = ""
+    """SHA-256 of its picture, where the ledger is to compare it."""
+    acknowledged: bool = False
+    written: bool = False
+    unsure: bool = False
+    attempts: int = 0
+    status: int = 0
+    """The last HTTP status; 0 before there was one."""
+
+    @property
+    def sure(self) -> bool:
+        """Whether the receiver must have it."""
+        return self.acknowledged or (self.written and not self.unsure)
+
+    @property
+    def vehicle(self) -> tuple[str, str, int]:
+        return self.sensor, self.serial, self.car
+
+
+class Log:
+    """All that was issued, in the order it was made."""
+
+    def __init__(self) -> None:
+        self.issued: list[Issued] = []
+        self.sent = 0
+        """Requests and objects put on the wire, repetitions included."""
+        self.refused = 0
+        """Answers that were not 2xx."""
+        self.cut = 0
+        """Requests that got no answer."""
+        self.latencies: list[float] = []
+        """Seconds from sending to acknowledgement, when they are kept."""
+        self.excuse_cuts = True
+        """Whether a connection that breaks excuses what was just written to it, where nothing is acknowledged."""
+        self._numbers: defaultdict[str, int] = defaultdict(int)
+
+    def add(self, issued: Issued) -> Issued:
+        self.issued.append(issued)
+        return issued
+
+    def next_number(self, sensor: str) -> int:
+        """0, 1, 2, … for each sensor."""
+        number = self._numbers[sensor]
+        self._numbers[sensor] = number + 1
+        return number
+
+    @property
+    def acknowledged(self) -> list[Issued]:
+        return [each for each in self.issued if each.acknowledged]
+
+    def vehicles(self) -> Mapping[tuple[str, str, int], Sequence[Issued]]:
+        """The messages of each vehicle, in order."""
+        found: dict[tuple[str, str, int], list[Issued]] = {}
+        for each in self.issued:
+            found.setdefault(each.vehicle, []).append(each)
+        return found
+
+    def write(self, path: Path) -> None:
+        """All of it as JSON lines."""
+        path.write_bytes(b"".join([msgspec.json.encode(each) + b"\n" for each in self.issued]))
