@@ -1,0 +1,62 @@
+"""Whether a camera's token opens the door, and what it may do there; changes nothing [3, 4]."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bridge.model import Finding
+from bridge.vms.http import Answer, SendingError
+from bridge.vms.vxg.account import Account, Grant, Unusable
+from bridge.vms.vxg.answers import why
+from bridge.vms.vxg.exchange import Exchange
+from bridge.vms.vxg.steps import types_path
+
+CHANNEL = "/api/v4/channel/"
+
+
+class _Channel(msgspec.Struct):
+    name: str = ""
+    status: str = ""
+
+
+async def check_camera(account: Account, exchange: Exchange) -> tuple[Finding, ...]:
+    """Never raises."""
+    where = f"camera {account.camera}"
+    secret = f"put this camera's access token into the secret {account.ref}"
+    try:
+        token = account.grant(fresh=True).token
+        found = []
+        if token.access != "all":
+            found.append(
+                Finding(False, f'the token\'s access is "{token.access[:20]}": read-only', where, f'{secret}: "all"')
+            )
+        answer, grant = await exchange(account, "GET", CHANNEL)
+        found.append(_channel(answer, grant, where, secret))
+        if found[-1].ok:
+            answer, grant = await exchange(account, "GET", f"{types_path(account.id)}?limit=1")
+            found.append(_types(answer, grant, where, secret))
+    except Unusable as error:
+        return (Finding(False, str(error), where, secret),)
+    except SendingError as error:
+        return (Finding(False, error.why, where, "see whether url is right and the way out of the site is open"),)
+    return tuple(found)
+
+
+def _channel(answer: Answer, grant: Grant, where: str, secret: str) -> Finding:
+    if answer.status in (401, 403):
+        return Finding(False, f"the token is refused ({why(answer, grant)})", where, secret)
+    try:
+        channel = msgspec.json.decode(answer.body, type=_Channel)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        channel = None
+    if not 200 <= answer.status < 300 or channel is None:
+        told = why(answer, grant)
+        return Finding(False, f"{grant.origin} does not answer as VXG does ({told})", where, "see whether url is right")
+    status = f", {channel.status}" if channel.status else ""
+    return Finding(True, f'{grant.origin} knows it as "{channel.name}"{status}', where)
+
+
+def _types(answer: Answer, grant: Grant, where: str, secret: str) -> Finding:
+    if 200 <= answer.status < 300:
+        return Finding(True, "its event types can be read", where)
+    return Finding(False, f"its event types cannot be read ({why(answer, grant)})", where, f'{secret}: access "all"')

@@ -1,0 +1,100 @@
+"""Names in VXG: event types and meta tags, and those the VXG UI keeps for itself [4, 5.1, 6.3]."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import msgspec
+
+EVENT_NAME = "[a-z0-9_]{1,64}"
+LONGEST_TAG = 64
+
+_UNFIT_EVENT = re.compile("[^a-z0-9_]+")
+_UNFIT_TAG = re.compile("[^A-Za-z0-9_.-]")
+
+UI_TAGS = frozenset(
+    {
+        *("process", "status_not_handled", "status_in_progress", "status_processed"),
+        *("user_id", "ip_address", "start_time", "end_time", "result", "result_true", "result_false"),
+        *("description", "total"),
+    }
+)
+OUR_TAGS = frozenset(
+    {
+        *(
+            "bridge_event",
+            "bridge_revision",
+            "type",
+            "title",
+            "site",
+            "sensor",
+            "sensor_name",
+            "kind",
+            "state",
+            "urgency",
+        ),
+        *("condition", "closes", "clock", "clock_offset", "arrived", "marks", "test", "media", "possible_duplicate"),
+        *("cut", "detail_document"),
+    }
+)
+_KEPT_PREFIXES = ("user_", "status_", "sensor_", "detail_", "bridge_", "field_")
+
+PLATE_TAGS = {
+    "plate": "license_plate",
+    "make": "car_brand",
+    "brand": "car_brand",
+    "colour": "car_color",
+    "color": "car_color",
+    "model": "car_model",
+}
+"""Our field → the tag in which the VXG UI looks for it on an event ``plate_recognition`` [6.3]."""
+
+
+def event_name(event_type: str) -> str:
+    """``vehicle.identified`` → ``vehicle_identified``: it stands in a URL's path, so ``[a-z0-9_]{1,64}`` [4]."""
+    return _UNFIT_EVENT.sub("_", event_type.lower())[:64] or "event"
+
+
+def tag_name(name: str, event: str) -> str:
+    """A field's tag on an event named ``event``: in the letters that are safe, and none that has a meaning already."""
+    tag = _UNFIT_TAG.sub("_", name)[:LONGEST_TAG] or "field_"
+    if tag in UI_TAGS or tag in OUR_TAGS or tag == event or tag.startswith(_KEPT_PREFIXES) or tag in _PLATE:
+        tag = f"field_{tag}"[:LONGEST_TAG]
+    return tag
+
+
+_PLATE = frozenset(PLATE_TAGS.values())
+
+
+def value_tag(name: str, value: str) -> str:
+    """A tag that makes a value findable, for the search knows names of tags only [5.1]: ``plate_1AB2345``."""
+    return _UNFIT_TAG.sub("_", f"{name}_{value}")[:LONGEST_TAG]
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """The tags of an event whose fields have these names: ``tags`` one per field, ``also`` (tag, place of the field)
+    and ``searched`` (name, place of the field)."""
+
+    tags: tuple[str, ...]
+    also: tuple[tuple[str, int], ...]
+    searched: tuple[tuple[str, int], ...]
+
+
+def plan(event: str, names: Iterable[str], search: frozenset[str]) -> Plan:
+    """No two fields share a tag: the later one gets ``_2``, ``_3`` …"""
+    tags: list[str] = []
+    also: dict[str, int] = {}
+    searched = []
+    for place, name in enumerate(names):
+        tag = first = tag_name(name, event)
+        copy = 1
+        while tag in tags:
+            copy += 1
+            tag = f"{first[: LONGEST_TAG - 4]}_{copy}"
+        tags.append(tag)
+        if name in PLATE_TAGS:
+            also.setdefault(PLATE_TAGS[name], place)
+        if name in search:
+            searched.append((name, place))
+    return Plan(tuple(tags), tuple(also.items()), tuple(searched))

@@ -1,0 +1,75 @@
+"""The camera access token: Base64 of JSON that says whose it is and where to go with it [1.2]."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+import msgspec
+
+from bridge.vms.http.origin import Origin, origin
+
+CLASSIC_HOST = "web.skyvr.videoexpertsgroup.com"
+"""Where a token without ``api`` belongs [1.1]."""
+
+_SPACE = re.compile(r"\s+")
+_HOST = re.compile(r"\[?[A-Za-z0-9_.:-]+\]?")
+_PATH = re.compile(r"[A-Za-z0-9_.~/-]*")
+
+
+class TokenUnreadable(ValueError):
+    """It is no camera access token; the message says in what way and repeats nothing of it."""
+
+
+class Token(msgspec.Struct, frozen=True):
+    """``text``: as it goes into the header, without spaces. ``inner``: the part that must never be shown either."""
+
+    text: str
+    inner: str
+    camera: int
+    access: str
+    host: str
+    http_port: int | None
+    https_port: int | None
+    path: str
+
+    def __repr__(self) -> str:
+        return f"Token(camera {self.camera}, access {self.access})"
+
+    def base(self, allow_http: bool) -> tuple[Origin, str]:
+        """(origin, path before /api): https, unless plain http is allowed and all the token names is an HTTP port."""
+        secure = not allow_http or self.https_port is not None or self.http_port is None
+        return origin(secure, self.host, self.https_port if secure else self.http_port), self.path
+
+
+class _Json(msgspec.Struct):
+    token: str
+    access: str
+    camid: int | None = None
+    api: str = ""
+    api_p: int | None = None
+    api_sp: int | None = None
+    path: str = ""
+
+
+def parse(text: str) -> Token:
+    """Raises TokenUnreadable. Base64 with or without padding, any spaces and line breaks in it [1.2]."""
+    plain = _SPACE.sub("", text)
+    if plain.startswith("share."):
+        raise TokenUnreadable("this is the inner token alone; copy the whole access token, which begins with ey")
+    try:
+        outer = base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+        said = msgspec.json.decode(outer, type=_Json)
+    except (binascii.Error, ValueError):  # msgspec's errors are ValueErrors, and may quote what they read
+        raise TokenUnreadable(
+            "this is no access token: it has to be the Base64 text that VXG shows, unchanged"
+        ) from None
+    if said.camid is None:
+        raise TokenUnreadable("this is a group token; a camera's own access token is needed")
+    host = said.api or CLASSIC_HOST
+    path = "/" + said.path.strip("/") if said.path.strip("/") else ""
+    ports = [port for port in (said.api_p, said.api_sp) if port is not None]
+    if not _HOST.fullmatch(host) or not _PATH.fullmatch(path) or not all(0 < port < 65536 for port in ports):
+        raise TokenUnreadable("the address in this token is not one; give the VMS's url in the site file")
+    return Token(plain, said.token, said.camid, said.access, host, said.api_p, said.api_sp, path)
