@@ -1,0 +1,156 @@
+"""What an outcome other than "delivered" means for the delivery, its camera and its VMS: what is to be settled."""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+
+from bridge.clock import Clock
+from bridge.delivery.attempt import Broken
+from bridge.delivery.availability import Availability
+from bridge.delivery.backoff import lane_pause
+from bridge.delivery.credentials import of_camera, of_delivery
+from bridge.delivery.parking import Parking
+from bridge.delivery.trouble import Troubles
+from bridge.journal.contract import LaneHead
+from bridge.model import Ambiguous, Blocked, Delivered, Expired, Outcome, Rejected, Retry, VmsId
+from bridge.secret import SecretRef
+from bridge.vms.base import VmsTarget
+
+log = logging.getLogger("bridge.delivery")
+
+REJECTIONS = 5
+"""Refused in a row and none accepted: then it is the VMS, not the deliveries."""
+FIRST_PROBE_REJECTED, LONGEST_PROBE_REJECTED = 5.0, 60.0
+"""Seconds until it is asked whether it was the deliveries after all."""
+FAILURES = 5
+"""Errors of the target's own code on one delivery, after which it is dead."""
+_ERRORS_TOLD = 100
+
+
+class Verdicts:
+    """Of one VMS: how deliveries fare in a row."""
+
+    def __init__(
+        self, vms: VmsId, clock: Clock, availability: Availability, parking: Parking, troubles: Troubles
+    ) -> None:
+        self._vms = vms
+        self._clock = clock
+        self._availability = availability
+        self._parking = parking
+        self._troubles = troubles
+        self._told: set[str] = set()
+        self.rejected = 0
+        """In a row."""
+
+    def accepted(self, head: LaneHead) -> None:
+        """Only to be called where ``rejected``, the troubles or the availability have something to forget."""
+        self.rejected = 0
+        if self._troubles:
+            self._troubles.forget(head.delivery)
+        self._availability.answered()
+
+    async def on(
+        self,
+        head: LaneHead,
+        outcome: Outcome,
+        target: VmsTarget,
+        *,
+        unsure: bool,
+        probe: bool,
+        parked: bool,
+        epoch: int,
+    ) -> Outcome:
+        """What to settle. ``unsure``: an earlier send may have been taken. ``probe``: sent as the one probe of a VMS
+        that is away; ``parked``: as the slow probe of what is parked. ``epoch``: the parking's, when the delivery was
+        taken up."""
+        match outcome:
+            case Retry():
+                return self._retry(head, outcome, unsure, probe)
+            case Ambiguous():
+                return self._ambiguous(head, outcome, target.can.settle_after, probe)
+            case Blocked():
+                return await self._blocked(head, outcome, target, unsure, epoch)
+            case Rejected():
+                return await self._rejected(head, outcome, parked)
+            case Delivered() | Expired():
+                self._troubles.forget(head.delivery)
+        return outcome
+
+    def broken(self, head: LaneHead, error: Broken) -> Outcome:
+        """The target's own code failed on this delivery: nothing else may suffer. Told once per error."""
+        cause = error.__cause__
+        if str(error) not in self._told and len(self._told) < _ERRORS_TOLD:
+            self._told.add(str(error))
+            log.error("vms %s: its target failed (a bug), the delivery is tried again", self._vms, exc_info=cause)
+        trouble = self._troubles.of(head.delivery)
+        trouble.failures += 1
+        if trouble.failures >= FAILURES:
+            self._troubles.forget(head.delivery)
+            return self._dead(head, Rejected(f"target failed: {error}"))
+        after = lane_pause(trouble.failures, head.lane.urgency, 0.0)
+        if error.maybe_taken or head.ambiguous:
+            return Ambiguous(f"target failed: {error}", after=after)
+        return Retry(f"target failed: {error}", after=after)
+
+    def _retry(self, head: LaneHead, outcome: Retry, unsure: bool, probe: bool) -> Outcome:
+        after = 0.0
+        if outcome.away:
+            self._availability.silent(outcome.why, refused=True, probe=probe, after=outcome.after)
+        else:
+            self._availability.answered()
+        if not self._availability.away:  # else it is the whole VMS that waits
+            trouble = self._troubles.of(head.delivery)
+            after = lane_pause(trouble.retries, head.lane.urgency, outcome.after)
+            trouble.retries += 1
+        if unsure:
+            return Ambiguous(outcome.why, outcome.away, after)
+        return msgspec.structs.replace(outcome, after=after)
+
+    def _ambiguous(self, head: LaneHead, outcome: Ambiguous, settle_after: float, probe: bool) -> Outcome:
+        if outcome.away or probe:
+            self._availability.silent(outcome.why, refused=False, probe=probe)
+        if self._availability.away:  # it is the whole VMS that waits
+            return msgspec.structs.replace(outcome, after=0.0)
+        if outcome.after:
+            return outcome
+        trouble = self._troubles.of(head.delivery)
+        trouble.ambiguous += 1
+        if trouble.ambiguous == 1:
+            return outcome  # look for it at once
+        pause = lane_pause(trouble.ambiguous, head.lane.urgency, 0.0)
+        return msgspec.structs.replace(outcome, after=max(pause, settle_after))
+
+    async def _blocked(self, head: LaneHead, outcome: Blocked, target: VmsTarget, unsure: bool, epoch: int) -> Outcome:
+        self._availability.answered()
+        if epoch != self._parking.epoch and not self._parking.blocks(head.delivery.camera):
+            # Refused with what has been replaced meanwhile.
+            after = lane_pause(0, head.lane.urgency, 0.0)
+            return Ambiguous(outcome.why, after=after) if unsure else Retry(outcome.why, after=after)
+        camera = None if outcome.whole_vms else head.delivery.camera
+        await self._parking.park(camera, outcome.why, refs_of(head, target))
+        return outcome
+
+    async def _rejected(self, head: LaneHead, outcome: Rejected, parked: bool) -> Outcome:
+        self._availability.answered()
+        if self._parking.whole_vms:
+            return outcome if parked else Blocked(outcome.why, whole_vms=True)
+        self.rejected += 1
+        if self.rejected < REJECTIONS:
+            self._troubles.forget(head.delivery)
+            return self._dead(head, outcome)
+        self.rejected = 0
+        why = f"{REJECTIONS} deliveries refused in a row, none accepted; the last: {outcome.why}"
+        await self._parking.park(None, why, (), FIRST_PROBE_REJECTED, LONGEST_PROBE_REJECTED)
+        return Blocked(outcome.why, whole_vms=True)
+
+    def _dead(self, head: LaneHead, outcome: Rejected) -> Outcome:
+        event = head.delivery.event
+        log.warning("vms %s: event %s of %s is dead: %s", self._vms, event.id, event.sensor, outcome.why)
+        return outcome
+
+
+def refs_of(head: LaneHead, target: VmsTarget) -> set[SecretRef]:
+    """The secrets that a delivery depends on."""
+    return of_camera(target, head.delivery.camera) | of_delivery(target, head.delivery)
