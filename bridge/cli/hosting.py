@@ -1,0 +1,153 @@
+"""A service in this process: its control socket, the signals that stop and reload it, and when it is ready."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+from typing import Any
+
+from bridge.cli.ending import Code, Failure
+from bridge.clock import SystemClock
+from bridge.config.difference import Difference
+from bridge.config.errors import SiteErrors
+from bridge.config.load import load
+from bridge.control.answer import Refused
+from bridge.control.door import NAME, Door, DoorError, open_door
+from bridge.control.server import Control, serve
+from bridge.control.tap import Tap
+from bridge.journal.contract import JournalError
+from bridge.service import Service, Status
+
+log = logging.getLogger("bridge.run")
+
+LONGEST_START = 10.0
+"""Seconds a connector may take to say up or down before the service is called ready without it."""
+
+
+def open_control(control: Path | None, journal: Path) -> Door:
+    """The control socket, in the journal's folder unless it is given. Raises Failure."""
+    if control is None:
+        journal.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        return open_door(control or journal / NAME)
+    except DoorError as error:
+        raise Failure(Code.REFUSED, str(error)) from error
+
+
+async def started(starting: Coroutine[object, object, Service]) -> Service:
+    """Raises Failure when the journal is somebody else's, or cannot be used."""
+    try:
+        return await starting
+    except JournalError as error:
+        raise Failure(Code.REFUSED, f"journal: {error}") from error
+
+
+@contextlib.asynccontextmanager
+async def signals(*numbers: signal.Signals) -> AsyncIterator[asyncio.Queue[signal.Signals]]:
+    """The signals of these numbers as a queue, instead of what they do by themselves."""
+    loop = asyncio.get_running_loop()
+    came: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    before: dict[signal.Signals, Any] = {}
+    if sys.platform == "win32":  # its loops cannot watch signals
+        for number in numbers:
+            before[number] = signal.signal(
+                number, lambda got, _: loop.call_soon_threadsafe(came.put_nowait, signal.Signals(got))
+            )
+    else:
+        for number in numbers:
+            loop.add_signal_handler(number, came.put_nowait, number)
+    try:
+        yield came
+    finally:
+        for number in numbers:
+            if number in before:
+                signal.signal(number, before[number])
+            else:
+                loop.remove_signal_handler(number)
+
+
+class Hosted:
+    """``path``: the site's file, read again on reload. ``bound``: seconds the service gets to stop."""
+
+    def __init__(self, service: Service, path: Path, bound: float) -> None:
+        self._service = service
+        self._path = path
+        self._bound = bound
+        self._reloading = asyncio.Lock()
+
+    async def control(self, tap: Tap, door: Door) -> None:
+        """Answer commands until cancelled."""
+        await serve(Control(self._service, tap, self.reload, SystemClock().now, door.token), tap, door)
+
+    async def reload(self) -> Difference:
+        """Read the site again and take what differs. Raises Refused, with every error, and then nothing changed."""
+        async with self._reloading:
+            try:
+                site = await asyncio.to_thread(load, self._path)
+                changed = await self._service.reload(site)
+            except SiteErrors as errors:
+                for error in errors.errors:
+                    log.error("%s", error)  # noqa: TRY400 - each error names its place; a traceback would hide it
+                log.error("reload refused: the site has %d errors, nothing was changed", len(errors.errors))  # noqa: TRY400
+                raise Refused(errors.render()) from errors
+            except (OSError, ValueError, JournalError) as error:
+                log.error("reload refused: %s; nothing was changed", error)  # noqa: TRY400
+                raise Refused(str(error)) from error
+            log.info("reloaded: %s", changed)
+            return changed
+
+    async def follow_signals(self) -> None:
+        """SIGTERM and Ctrl-C stop the service, a second one at once; SIGHUP reloads it. Ends once stopped."""
+        numbers = [signal.SIGTERM, signal.SIGINT]
+        if sys.platform != "win32":
+            numbers.append(signal.SIGHUP)
+        async with signals(*numbers) as came, asyncio.TaskGroup() as group:
+            stopping: asyncio.Task[None] | None = None
+            while True:
+                number = await came.get()
+                if sys.platform != "win32" and number == signal.SIGHUP:
+                    group.create_task(self._reload_quietly())
+                elif stopping is None:
+                    log.info("%s: stopping, within %.0f s", number.name, self._bound)
+                    stopping = group.create_task(self._service.stop(self._bound))
+                else:
+                    log.warning(
+                        "%s again: stopping now; what was being sent is looked for at the next start", number.name
+                    )
+                    stopping.cancel()
+                    raise KeyboardInterrupt
+
+    async def _reload_quietly(self) -> None:
+        with contextlib.suppress(Refused):  # said in the log, error by error
+            await self.reload()
+
+    async def ready(self) -> Status:
+        """Wait until every connector has said that it is up, or why not."""
+        deadline = asyncio.get_running_loop().time() + LONGEST_START
+        while True:
+            status = await self._service.status()
+            starting = [each for each in status.connectors if not each.up and each.why == "starting"]
+            complete = len(status.connectors) >= len(self._service.site.connectors)
+            if (complete and not starting) or asyncio.get_running_loop().time() > deadline:
+                return status
+            await asyncio.sleep(0.01)
+
+    async def tell_ready(self, control: Path | None, as_json: bool) -> None:
+        """Print the one line that says so, with the addresses the ways in really have."""
+        status = await self.ready()
+        ways = status.connectors
+        if as_json:
+            told = [{"name": way.name, "up": way.up, "bound": way.bound, "why": way.why} for way in ways]
+            facts = {"site": status.site, "pid": status.pid, "connectors": told}
+            where = {"control": str(control)} if control else {}
+            print(json.dumps({"what": "ready", **facts, **where}), flush=True)
+            return
+        names = [f"{way.name} on {way.bound or way.type}" if way.up else f"{way.name} DOWN ({way.why})" for way in ways]
+        where_to_ask = f"; control {control}" if control else ""
+        print(f"ready: {status.site}, pid {status.pid}; {', '.join(names) or 'no ways in'}{where_to_ask}", flush=True)

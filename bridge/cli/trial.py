@@ -1,0 +1,85 @@
+"""Messages through a whole site on paper: decided with a memory of their own, rendered, shown."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from datetime import timedelta
+
+from bridge.cli.paper import Paper
+from bridge.cli.telling import Teller
+from bridge.config.registry import vms_class
+from bridge.config.site import Site
+from bridge.decide.decide import decide, decide_timer, sensors_of
+from bridge.decide.memory import Memory
+from bridge.intake import MessageIds
+from bridge.model import Decision, Delivery, Fate, Instant, Message, Origin, StateKey, VmsId
+from bridge.routing import Router
+from bridge.secret import Secrets
+from bridge.vms.base import VmsTarget
+from connectors.base import Address
+
+
+class Anywhere(Address):
+    """An address that hears everything: "as if this sensor sent it"."""
+
+    def matches(self, origin: Origin) -> bool:
+        return True
+
+
+class Trial:
+    """One memory for all messages, so that a stretch of a stream collapses and repeats as it would in real life."""
+
+    def __init__(self, site: Site, secrets: Secrets, teller: Teller) -> None:
+        self._site = site
+        self._router = Router(site)
+        self._memory = Memory()
+        self._ids = MessageIds()
+        self._teller = teller
+        self._holds: list[tuple[float, str, StateKey]] = []
+        self._secrets = secrets
+        self._targets: dict[VmsId, tuple[VmsTarget, Paper]] = {}
+        self._refused = False
+
+    def run(self, messages: Sequence[Message]) -> bool:
+        """Show all that follows; whether every item could be read and is somebody's."""
+        for message in messages:
+            routed = self._router.route(message)
+            for sensor in sensors_of(routed):
+                if not self._memory.knows(sensor.id):
+                    self._memory.load(sensor.id, {})
+            self._follow(decide(self._site, routed, self._ids.next(message.arrived), self._memory, message.arrived))
+        start = messages[-1].arrived if messages else None
+        while self._holds and start is not None:
+            due, _, key = heapq.heappop(self._holds)
+            fact = self._memory.get(key.sensor, key.kind, key.key, start.utc.timestamp())
+            if fact is not None and fact.due == due:
+                later = Instant(start.utc + timedelta(seconds=max(0.0, due - start.monotonic)), due)
+                self._follow(decide_timer(self._site, key, self._memory, later))
+        return not self._refused
+
+    def _follow(self, decision: Decision) -> None:
+        at = decision.at
+        self._memory.apply(decision.changes, at.utc.timestamp(), at.monotonic)
+        for change in decision.changes:
+            if change.value is not None and change.due_in is not None:
+                heapq.heappush(self._holds, (at.monotonic + change.due_in, str(change.key), change.key))
+        self._refused |= any(verdict.fate is Fate.QUARANTINED for verdict in decision.verdicts)
+        self._teller.decision(decision)
+        events = {(event.id, event.revision): event for event in decision.events}
+        for new in decision.deliveries:
+            delivery = Delivery(
+                event=events[new.event, new.revision], camera=new.camera, vms=new.vms, action=new.action
+            )
+            target, paper = self._target(new.vms)
+            for request in target.render(delivery):
+                paper.show(request)
+
+    def _target(self, name: VmsId) -> tuple[VmsTarget, Paper]:
+        found = self._targets.get(name)
+        if found is None:
+            settings = self._site.vms[name].settings
+            cameras = {camera.id: camera.settings for camera in self._site.cameras.values() if camera.vms == name}
+            target: VmsTarget = vms_class(settings.type)(name, settings, cameras, self._secrets)
+            found = self._targets[name] = target, Paper(name, target, self._secrets, self._teller)
+        return found

@@ -1,0 +1,76 @@
+"""The little of HTTP that the control API needs over raw ASGI: a bounded body in, JSON or JSON lines out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from typing import TypeAlias
+from urllib.parse import parse_qsl
+
+import msgspec
+
+Scope: TypeAlias = MutableMapping[str, object]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, object]]]
+Send: TypeAlias = Callable[[MutableMapping[str, object]], Awaitable[None]]
+
+LARGEST_BODY = 64 * 1024
+
+
+class Refused(Exception):
+    """Not done, and why in words for the one who asked; ``status`` is the HTTP status."""
+
+    def __init__(self, why: str, status: int = 422) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+def parameters(scope: Scope) -> dict[str, str]:
+    query = scope.get("query_string", b"")
+    assert isinstance(query, bytes)
+    return dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+
+
+def header(scope: Scope, name: bytes) -> str:
+    headers = scope["headers"]
+    assert isinstance(headers, list)
+    return next((value.decode("latin-1") for key, value in headers if key == name), "")
+
+
+async def body(receive: Receive) -> bytes:
+    """The whole request body; raises Refused beyond 64 KiB."""
+    gathered = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refused("the caller went away", 400)
+        chunk = message.get("body", b"")
+        assert isinstance(chunk, bytes)
+        gathered += chunk
+        if len(gathered) > LARGEST_BODY:
+            raise Refused(f"the request is larger than {LARGEST_BODY} bytes", 413)
+        if not message.get("more_body"):
+            return bytes(gathered)
+
+
+async def json(send: Send, answer: object, status: int = 200) -> None:
+    content = msgspec.json.encode(answer)
+    await _start(send, status, b"application/json", (b"content-length", b"%d" % len(content)))
+    await send({"type": "http.response.body", "body": content})
+
+
+async def lines(send: Send, told: AsyncIterator[bytes]) -> None:
+    """JSON lines as they come; an empty chunk first, so that the caller knows it is listening."""
+    await _start(send, 200, b"application/x-ndjson")
+    await send({"type": "http.response.body", "body": b"", "more_body": True})
+    async for line in told:
+        await send({"type": "http.response.body", "body": line, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def error(send: Send, why: str, status: int) -> None:
+    answer: Mapping[str, str] = {"error": why}
+    await json(send, answer, status)
+
+
+async def _start(send: Send, status: int, content_type: bytes, *more: tuple[bytes, bytes]) -> None:
+    headers = [(b"content-type", content_type), (b"cache-control", b"no-store"), *more]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
