@@ -1,0 +1,237 @@
+"""One request: who it may be from, its body within the limits, the intake, and the answer its receipt gives.
+
+Measured, the CPU this adds to uvicorn: see docs/connectors/http.md. Nothing here logs per message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from datetime import UTC, datetime
+from typing import Any, TypeAlias, cast
+
+from bridge.model import ConnectorId, Instant, Message, Origin, Part
+from bridge.secret import SecretRef
+from connectors.base import Intake, Mode
+from connectors.http import answers
+from connectors.http.answers import Answer, Event
+from connectors.http.credentials import Credentials, Refused, Uncertain, text_of
+from connectors.http.settings import HttpSettings
+from connectors.http.table import Table
+from connectors.multipart import looks_multipart, split
+from connectors.sources import plain
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Event]]
+Send: TypeAlias = Callable[[Event], Awaitable[None]]
+
+MOST_HELD = 256 * 2**20
+"""Bytes of bodies that are being read, or wait for their commit, on one port; beyond it senders are told "later"."""
+
+_LINGER = 1.0
+"""Seconds in which what still comes of a refused body is thrown away, so that its sender can read why."""
+
+_NOTHING: Mapping[str, str] = {}
+_DASHES = (b"-", b"\r", b"\n")
+_BODIES = frozenset({"POST", "PUT", "PATCH"})
+
+
+class _TooLarge(Exception):
+    pass
+
+
+class _Overloaded(Exception):
+    pass
+
+
+class _Gone(Exception):
+    """The sender hung up before its body was complete."""
+
+
+class App:
+    """A raw ASGI application. ``table`` may be replaced at any moment; a request under way keeps the one it began with.
+
+    ``counts``: requests that brought no message, by reason. ``taken``: messages acknowledged in OBSERVE.
+    """
+
+    def __init__(self, name: ConnectorId, settings: HttpSettings, table: Table, credentials: Credentials) -> None:
+        self.table = table
+        self.counts: Counter[str] = Counter()
+        self.taken = 0
+        self._name = name
+        self._most = settings.max_body
+        self._timeout = settings.body_timeout
+        self._strict = settings.answer == "strict"
+        self._credentials = credentials
+        self._held = 0
+        self._intake: Intake | None = None
+        self._observing = self._give_back = False
+
+    def begin(self, intake: Intake, mode: Mode, accept: bool) -> None:
+        """Where messages go from now on. In OBSERVE their senders keep them, unless ``accept``."""
+        self._intake = intake
+        self._observing = mode is Mode.OBSERVE
+        self._give_back = self._observing and not accept
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] in _BODIES:
+            try:
+                ready = await self._take(scope, receive)
+            except _TooLarge:
+                self.counts["too large"] += 1
+                return await self._refuse(answers.TOO_LARGE, receive, send)
+            except _Overloaded:
+                self.counts["overloaded"] += 1
+                return await self._refuse(answers.OVERLOADED, receive, send)
+            except _Gone:
+                self.counts["cut off"] += 1
+                return None
+            except asyncio.CancelledError:  # the bound on stopping has passed; what was committed will be a duplicate
+                ready = answers.STOPPING
+        else:
+            ready = self._without_body(scope)
+        await send(ready[0])
+        await send(ready[1])
+        return None
+
+    def _without_body(self, scope: Scope) -> Answer:
+        """Devices try the URL they were given before they use it."""
+        if scope["method"] not in ("GET", "HEAD"):
+            return answers.WRONG_METHOD
+        return answers.READY if self.table.knows(scope["path"]) else answers.NOT_HERE
+
+    async def _take(self, scope: Scope, receive: Receive) -> Answer:
+        table = self.table
+        wanted = table.wanted
+        shown: dict[bytes, bytes] = {}
+        label: bytes | None = None
+        length, upgrade = -1, False
+        for name, value in scope["headers"]:
+            if name == b"content-type":
+                label = value
+            elif name == b"content-length":
+                length = int(value)
+            elif name == b"transfer-encoding":
+                length = max(length, 0)
+            elif name == b"upgrade":
+                upgrade = True
+            if name in wanted:
+                shown[name] = value
+        client = scope["client"]
+        peer = plain(client[0]) if client else ""
+        path: str = scope["path"]
+        near = table.near(path, peer)
+        authenticated: SecretRef | None = None
+        if near.guarded:
+            try:
+                authenticated = self._credentials.shown(near, shown)
+            except Refused:
+                self.counts["refused"] += 1
+                return answers.REFUSED
+            except Uncertain:
+                return answers.UNCERTAIN
+        if upgrade and _asks_to_upgrade(scope["headers"]):
+            # The parser ends the request at its head then, and its body would be lost behind a 200.
+            self.counts["upgrade"] += 1
+            return answers.NO_UPGRADE
+        if length < 0:
+            # HTTP has no body without a length. A sender that means "until I close" would be told its event was
+            # taken although only its head was read, so it is told what is missing.
+            self.counts["no length"] += 1
+            return answers.NO_LENGTH
+        if length > self._most:
+            raise _TooLarge
+        try:
+            body = await self._read(receive)
+        except TimeoutError:
+            self.counts["too slow"] += 1
+            return answers.TOO_SLOW
+        try:
+            attributes = _attributes(table, shown) if shown else _NOTHING
+            origin = Origin(peer, path, authenticated, attributes)
+            return await self._submit(origin, body, None if label is None else text_of(label))
+        finally:
+            self._held -= len(body)
+
+    async def _read(self, receive: Receive) -> bytes:
+        """The whole body, counted as held. Raises TimeoutError, and what the limits raise."""
+        # Of nearly all requests uvicorn has read the body before the first line of ours runs; then nothing is waited
+        # for, and the time-out's 5 µs of 13 are saved. Where uvicorn does not tell, it is waited with the time-out.
+        if not getattr(getattr(receive, "__self__", None), "more_body", True):
+            body = _bytes_of(await receive())
+            self._hold(len(body), 0)
+            return body
+        whole = bytearray()
+        try:
+            async with asyncio.timeout(self._timeout):
+                more = True
+                while more:
+                    event = await receive()
+                    body = _bytes_of(event)
+                    self._hold(len(body), len(whole))
+                    whole += body
+                    more = bool(event.get("more_body", False))
+        except BaseException:
+            self._held -= len(whole)
+            raise
+        return bytes(whole)
+
+    def _hold(self, more: int, already: int) -> None:
+        if already + more > self._most:
+            raise _TooLarge
+        if self._held + more > MOST_HELD:
+            raise _Overloaded
+        self._held += more
+
+    async def _submit(self, origin: Origin, body: bytes, label: str | None) -> Answer:
+        parts: tuple[Part, ...] = ()
+        if (label is not None and label[:10].lower() == "multipart/") or (
+            body[:1] in _DASHES and looks_multipart(body)
+        ):
+            parts, body = split(body, label or ""), b""
+        arrived = Instant(datetime.now(UTC), time.monotonic())
+        message = Message(
+            connector=self._name, origin=origin, body=body, arrived=arrived, content_type=label, parts=parts
+        )
+        assert self._intake is not None
+        receipt = await self._intake.submit(message)
+        if self._observing:
+            if self._give_back:
+                return answers.DRY_RUN
+            self.taken += receipt.kept
+        return answers.to_receipt(receipt, self._strict)
+
+    async def _refuse(self, ready: Answer, receive: Receive, send: Send) -> None:
+        """Answer at once, then throw away what still comes for a moment: closing on unread bytes resets the
+        connection, and the sender would not see why."""
+        await send(ready[0])
+        await send({**ready[1], "more_body": True})
+        try:
+            async with asyncio.timeout(_LINGER):
+                while (await receive()).get("more_body", False):
+                    pass
+        except TimeoutError:
+            pass
+        await send({"type": "http.response.body", "body": b""})
+
+
+def _bytes_of(event: Event) -> bytes:
+    if event["type"] != "http.request":
+        raise _Gone
+    return cast("bytes", event.get("body", b""))
+
+
+def _asks_to_upgrade(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    return any(name == b"connection" and b"upgrade" in value.lower() for name, value in headers)
+
+
+def _attributes(table: Table, shown: Mapping[bytes, bytes]) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for name, (called, only) in table.attributes.items():
+        if name in shown:
+            value = text_of(shown[name])
+            if only is None or value in only:
+                found[called] = value
+    return found

@@ -1,0 +1,169 @@
+"""Connectors run against real sockets; the intake behind them is the seam: it records, and answers as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+import uvloop
+
+from bridge.model import ConnectorId, Message, Position, Receipt, ReceiptKind
+from bridge.secret import Secret, SecretMissing, SecretRef
+from connectors.base import Address, Mode
+from connectors.http import HttpAddress, HttpConnector, HttpSettings
+from connectors.tcp import TcpAddress, TcpConnector, TcpSettings
+
+BOUND = 10.0
+"""Seconds any wait of a test may take before it is a failure."""
+
+ACCEPTED = Receipt(ReceiptKind.ACCEPTED)
+LATER = Receipt(ReceiptKind.LATER, "full", after=0.01)
+
+
+@dataclass
+class Inbox:
+    """An intake that keeps what it is given. ``receipts``: the next answers, then ACCEPTED. While ``open`` is clear
+    no submission returns. ``messages``: what was submitted; ``kept``: what a receipt said is durable."""
+
+    receipts: list[Receipt] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    kept: list[Message] = field(default_factory=list)
+    most_at_once: int = 0
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+    _at_once: int = 0
+    _news: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    def __post_init__(self) -> None:
+        self.open.set()
+
+    async def submit(self, message: Message) -> Receipt:
+        self.messages.append(message)
+        receipt = self.receipts.pop(0) if self.receipts else ACCEPTED
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        async with self._news:
+            self._news.notify_all()
+        await self.open.wait()
+        self._at_once -= 1
+        if receipt.kept:
+            self.kept.append(message)
+        return receipt
+
+    async def position(self, name: str) -> Position | None:
+        return None
+
+    async def hold(self, count: int) -> None:
+        """Wait until so many messages were submitted."""
+        async with asyncio.timeout(BOUND), self._news:
+            await self._news.wait_for(lambda: len(self.messages) >= count)
+
+    @property
+    def bodies(self) -> list[bytes]:
+        return [message.body for message in self.messages]
+
+
+class Words:
+    """A link that remembers what was said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.is_up = asyncio.Event()
+
+    def up(self, what: str = "") -> None:
+        self.said.append(f"up: {what}")
+        self.is_up.set()
+
+    def down(self, why: str) -> None:
+        self.said.append(f"down: {why}")
+
+
+class Vault:
+    """Secrets in memory; ``texts`` may be changed."""
+
+    def __init__(self, **texts: str) -> None:
+        self.texts = {name.replace("_", "-"): text for name, text in texts.items()}
+        self.fresh = 0
+
+    def get(self, ref: SecretRef, fresh: bool = False) -> Secret:
+        self.fresh += fresh
+        if ref not in self.texts:
+            raise SecretMissing(f"no store has {ref}")
+        return Secret(self.texts[ref], f"v{hash(self.texts[ref])}")
+
+
+@dataclass
+class Way:
+    """A running connector."""
+
+    connector: HttpConnector | TcpConnector
+    inbox: Inbox
+    link: Words
+    task: asyncio.Task[None]
+
+    @property
+    def port(self) -> int:
+        return int(self.connector.bound.rpartition(":")[2])
+
+    async def stop(self) -> None:
+        self.task.cancel()
+        async with asyncio.timeout(BOUND):
+            await self.task
+
+
+@asynccontextmanager
+async def running(
+    connector: HttpConnector | TcpConnector, inbox: Inbox | None = None, mode: Mode = Mode.TAKE
+) -> AsyncIterator[Way]:
+    way_inbox, link = inbox or Inbox(), Words()
+    task = asyncio.create_task(connector.run(way_inbox, link, mode))
+    try:
+        async with asyncio.timeout(BOUND):
+            waiting = asyncio.create_task(link.is_up.wait())
+            await asyncio.wait({waiting, task}, return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+        if task.done():
+            task.result()
+        yield Way(connector, way_inbox, link, task)
+    finally:
+        way_inbox.open.set()
+        task.cancel()
+        async with asyncio.timeout(BOUND):
+            await asyncio.wait({task})
+
+
+def http(
+    *addresses: dict[str, object], vault: Vault | None = None, bind: str = "127.0.0.1:0", **settings: object
+) -> HttpConnector:
+    return HttpConnector(
+        ConnectorId("lpr"),
+        HttpSettings.model_validate({"bind": bind, **settings}),
+        http_addresses(*addresses),
+        vault or Vault(),
+    )
+
+
+def http_addresses(*addresses: dict[str, object]) -> Sequence[Address]:
+    return [HttpAddress.model_validate(address) for address in addresses]
+
+
+def tcp(*addresses: dict[str, object], bind: str = "127.0.0.1:0", **settings: object) -> TcpConnector:
+    return TcpConnector(
+        ConnectorId("yard"),
+        TcpSettings.model_validate({"bind": bind, **settings}),
+        [TcpAddress.model_validate(address) for address in addresses],
+        Vault(),
+    )
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
+    """Sockets behave differently on the two loops the bridge runs on."""
+    return uvloop.EventLoopPolicy() if request.param == "uvloop" else asyncio.DefaultEventLoopPolicy()
+
+
+@pytest.fixture
+def inbox() -> Inbox:
+    return Inbox()

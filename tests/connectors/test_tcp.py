@@ -1,0 +1,230 @@
+"""What a device pushes over TCP is submitted in order, kept, and never answered."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+
+import pytest
+from pydantic import ValidationError
+
+from bridge.model import Origin, Receipt, ReceiptKind
+from connectors.base import Mode
+from connectors.tcp import TcpAddress
+from connectors.tcp.connection import MOST_IN_SUBMISSION
+from tests.connectors.conftest import ACCEPTED, BOUND, LATER, Inbox, running, tcp
+from tests.connectors.http_client import connected
+
+
+def objects(count: int, first: int = 0) -> list[bytes]:
+    return [b'{"n":"%d"}' % number for number in range(first, first + count)]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ReceiptKind if kind is not ReceiptKind.LATER])
+async def test_whatever_becomes_of_a_message_its_sender_is_told_nothing(kind: ReceiptKind) -> None:
+    async with running(tcp(), Inbox([Receipt(kind)])) as way, connected(way.port) as sender:
+        await sender.write(b'{"n":"0"}{"n":"1"}')
+        await way.inbox.hold(2)
+        assert way.inbox.bodies == objects(2)
+        assert way.inbox.messages[0].origin == Origin("127.0.0.1")
+        sender.writer.write_eof()
+        async with asyncio.timeout(BOUND):
+            assert await sender.reader.read() == b""
+
+
+async def test_what_the_intake_cannot_keep_is_submitted_again_and_nothing_behind_it_comes_first(inbox: Inbox) -> None:
+    inbox.receipts = [ACCEPTED, LATER, LATER, LATER, ACCEPTED, LATER, LATER]
+    async with running(tcp(), inbox) as way, connected(way.port) as sender:
+        await sender.write(b"".join(objects(10)))
+        await inbox.hold(10 + 5)
+        await way.stop()
+        assert [message.body for message in inbox.kept] == objects(10)
+        assert way.connector.counts["again"] == 5
+        assert way.connector.counts["messages"] == 10
+
+
+async def test_when_commits_in_flight_are_undone_their_order_stays(inbox: Inbox) -> None:
+    inbox.receipts = [ACCEPTED, ACCEPTED, LATER, LATER, LATER]
+    inbox.open.clear()
+    async with running(tcp(), inbox) as way, connected(way.port) as sender:
+        await sender.write(b"".join(objects(5)))
+        await inbox.hold(5)
+        await sender.write(b"".join(objects(5, first=5)))
+        inbox.open.set()
+        await inbox.hold(13)
+        await way.stop()
+        assert sorted(message.body for message in inbox.kept) == objects(10)
+        assert [message.body for message in inbox.kept if message.body in objects(5)] == objects(5)
+
+
+async def test_several_wait_for_their_commit_at_once_in_the_order_they_came(inbox: Inbox) -> None:
+    inbox.open.clear()
+    async with running(tcp(), inbox) as way, connected(way.port) as sender:
+        await sender.write(b"".join(objects(1000)))
+        await inbox.hold(MOST_IN_SUBMISSION)
+        inbox.open.set()
+        await inbox.hold(1000)
+        assert inbox.bodies == objects(1000)
+        assert inbox.most_at_once == MOST_IN_SUBMISSION
+
+
+async def test_while_the_intake_does_not_keep_up_the_sender_is_held_back(inbox: Inbox) -> None:
+    inbox.open.clear()
+    big = b'{"a":"' + b"A" * 100_000 + b'"}'
+    async with running(tcp(max_object="1 MiB"), inbox) as way, connected(way.port) as sender:
+        for _ in range(300):
+            sender.writer.write(big)
+        drained = asyncio.create_task(sender.writer.drain())
+        await inbox.hold(10)  # a MiB of them
+        await asyncio.wait({drained}, timeout=0.3)
+        assert not drained.done()
+        assert len(inbox.messages) == 10
+        inbox.open.set()
+        await inbox.hold(300)
+        await drained
+
+
+async def test_a_sender_that_is_held_back_does_not_hold_back_another(inbox: Inbox) -> None:
+    class Picky(Inbox):
+        async def submit(self, message: object) -> Receipt:
+            receipt = await super().submit(message)  # type: ignore[arg-type]
+            return LATER if b"never" in message.body else receipt  # type: ignore[attr-defined]
+
+    way_inbox = Picky()
+    async with running(tcp(), way_inbox) as way, connected(way.port) as stuck, connected(way.port) as other:
+        await stuck.write(b'{"never":1}{"behind":1}')
+        await way_inbox.hold(1)
+        await other.write(b"".join(objects(200)))
+        async with asyncio.timeout(BOUND):
+            while not set(objects(200)) <= set(way_inbox.bodies):
+                await way_inbox.hold(len(way_inbox.messages) + 1)
+        assert b'{"behind":1}' not in way_inbox.bodies
+        way.task.cancel()  # ends with the message still refused: within the bound, and counted
+
+
+async def test_an_object_ended_by_a_reset_is_kept(inbox: Inbox) -> None:
+    async with running(tcp(), inbox) as way:
+        loop = asyncio.get_running_loop()
+        peer = socket.socket()
+        peer.setblocking(False)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await loop.sock_connect(peer, ("127.0.0.1", way.port))
+        await loop.sock_sendall(peer, b'{"n":"0"}{"n":"1"}{"cut":')
+        await inbox.hold(2)
+        peer.close()  # a reset, because of SO_LINGER 0
+        await inbox.hold(3)
+        assert inbox.bodies == [*objects(2), b'{"cut":']
+
+
+async def test_one_object_per_connection_ended_by_closing_is_kept(inbox: Inbox) -> None:
+    async with running(tcp(), inbox) as way:
+        for each in objects(5):
+            async with connected(way.port) as sender:
+                await sender.write(each)
+        await inbox.hold(5)
+        assert sorted(inbox.bodies) == objects(5)
+
+
+async def test_garbage_is_submitted_to_be_quarantined_and_the_next_object_is_found(inbox: Inbox) -> None:
+    async with running(tcp(max_object="1 kB"), inbox) as way, connected(way.port) as sender:
+        await sender.write(b"HELLO\r\n" + objects(1)[0] + b'{"a":"' + b"A" * 2000 + b'"}' + objects(1)[0])
+        await inbox.hold(4)
+        assert inbox.bodies == [b"HELLO\r\n", *objects(1), b'{"a":"' + b"A" * 2000 + b'"}', *objects(1)]
+
+
+async def test_when_it_stops_what_was_read_is_kept_first(inbox: Inbox) -> None:
+    inbox.open.clear()
+    async with running(tcp(), inbox) as way, connected(way.port) as sender:
+        await sender.write(b"".join(objects(100)))
+        await inbox.hold(MOST_IN_SUBMISSION)
+        way.task.cancel()
+        assert await sender.reader.read() == b"" if inbox.open.is_set() else True
+        inbox.open.set()
+        async with asyncio.timeout(BOUND):
+            await way.task
+        assert [message.body for message in inbox.kept] == objects(100)
+        assert way.connector.counts["abandoned"] == 0
+
+
+async def test_stopping_does_not_wait_for_ever_and_counts_what_was_given_up(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.tcp.connector.FINISH_WITHIN", 0.05)
+    inbox.open.clear()
+    async with running(tcp(), inbox) as way, connected(way.port) as sender:
+        await sender.write(b"".join(objects(3)))
+        await inbox.hold(3)
+        await way.stop()
+        assert way.connector.counts["abandoned"] == 3
+
+
+async def test_a_dry_run_takes_what_comes_because_it_cannot_be_given_back_and_counts_it(inbox: Inbox) -> None:
+    async with running(tcp(), inbox, Mode.OBSERVE) as way, connected(way.port) as sender:
+        await sender.write(b"".join(objects(3)))
+        await inbox.hold(3)
+        await way.stop()
+        assert way.connector.taken == 3
+
+
+async def test_a_connection_that_says_nothing_for_too_long_is_closed() -> None:
+    async with running(tcp(idle_timeout="100 ms")) as way, connected(way.port) as sender:
+        assert await sender.closed()
+        assert way.connector.counts["idle"] == 1
+
+
+async def test_one_connection_too_many_is_closed_and_the_others_go_on(inbox: Inbox) -> None:
+    async with running(tcp(max_connections=1), inbox) as way, connected(way.port) as first:
+        await first.write(objects(1)[0])
+        await inbox.hold(1)
+        async with connected(way.port) as second:
+            assert await second.closed()
+        await first.write(objects(1)[0])
+        await inbox.hold(2)
+        assert way.connector.counts["crowded"] == 1
+
+
+async def test_unfinished_objects_of_all_connections_are_bounded(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.tcp.connection.MOST_HELD", 300_000)
+    async with running(tcp(), inbox) as way, connected(way.port) as first:
+        await first.write(b'{"a":"' + b"A" * 200_000)
+        async with connected(way.port) as second:
+            await second.write(b'{"a":"' + b"A" * 200_000)
+            done = {asyncio.create_task(sender.closed()) for sender in (first, second)}
+            ended, alive = await asyncio.wait(done, timeout=BOUND, return_when=asyncio.FIRST_COMPLETED)
+            assert len(ended) == len(alive) == 1
+            for task in alive:
+                task.cancel()
+        assert way.connector.counts["overloaded"] == 1
+
+
+@pytest.mark.parametrize("way_in", ["tcp"])
+async def test_the_kernel_watches_for_peers_that_lost_their_power(way_in: str, inbox: Inbox) -> None:
+    async with running(tcp(), inbox) as way, connected(way.port) as sender:
+        await sender.write(objects(1)[0])
+        await inbox.hold(1)
+        ours = _accepted(way.port)
+        assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def _accepted(port: int) -> socket.socket:
+    import gc
+
+    from connectors.tcp.connection import Connection
+
+    found = [each for each in gc.get_objects() if isinstance(each, Connection) and each._transport is not None]
+    sockets = [each._transport.get_extra_info("socket") for each in found if each._transport is not None]
+    return next(each for each in sockets if each.fileno() >= 0 and each.getsockname()[1] == port)
+
+
+def test_an_address_is_for_those_it_names() -> None:
+    address = TcpAddress.model_validate({"from": ["10.0.0.0/24", "fd00::7"]})
+    assert [address.matches(Origin(peer)) for peer in ("10.0.0.9", "fd00::7", "10.0.1.9")] == [True, True, False]
+    assert TcpAddress().matches(Origin("10.0.1.9"))
+    assert address.place() is None
+
+
+def test_a_port_must_be_given() -> None:
+    with pytest.raises(ValidationError, match="bind"):
+        tcp(bind=None)

@@ -1,0 +1,247 @@
+"""Who may know whom. Read from the source, imports inside functions and for type checking alone included."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+EVERYTHING = frozenset({"bridge", "connectors", "mappings"})
+NOBODY: frozenset[str] = frozenset()
+
+# Room (module or package) → what of ours it may import, besides itself. A name allows what lies below it.
+MAY_KNOW: dict[str, frozenset[str]] = {
+    "bridge.model": NOBODY,
+    "bridge.units": NOBODY,
+    "bridge.secret": NOBODY,
+    "bridge.clock": frozenset({"bridge.model"}),
+    "bridge.supervision": frozenset({"bridge.model", "bridge.clock"}),
+    "connectors": frozenset({"bridge.model", "bridge.secret", "bridge.units"}),
+    "bridge.vms": frozenset({"bridge.model", "bridge.secret", "bridge.units", "bridge.clock"}),
+    # Of the configuration only its pure half: text in; values, or faults with line and column, out.
+    "bridge.profiles": frozenset(
+        {
+            "bridge.model",
+            "bridge.units",
+            "bridge.config.document",
+            "bridge.config.errors",
+            "bridge.config.explain",
+            "bridge.config.faults",
+        }
+    ),
+    # For those who write profiles, not part of the service: reads examples as their connector would.
+    "bridge.profiles.examples": frozenset(
+        {"bridge.model", "bridge.profiles", "bridge.config.document", "connectors.multipart"}
+    ),
+    "bridge.routing": frozenset({"bridge.model", "bridge.config.site", "bridge.profiles"}),
+    "bridge.decide": frozenset({"bridge.model", "bridge.config.site", "bridge.profiles", "bridge.routing"}),
+    # config.site for its own settings' class alone.
+    "bridge.journal": frozenset({"bridge.model", "bridge.clock", "bridge.units", "bridge.config.site"}),
+    "bridge.delivery": frozenset(
+        {
+            "bridge.model",
+            "bridge.clock",
+            "bridge.secret",
+            "bridge.observer",
+            "bridge.supervision",
+            "bridge.journal.contract",
+            "bridge.vms.base",
+        }
+    ),
+    "bridge.config": frozenset(
+        {
+            "bridge.model",
+            "bridge.units",
+            "bridge.secret",
+            "bridge.profiles",
+            "bridge.decide.rules",
+            "bridge.vms.base",
+            "connectors.base",
+            "mappings",
+        }
+    ),
+    "bridge.observer": frozenset({"bridge.model", "bridge.journal.contract"}),
+    "bridge.intake": frozenset(
+        {
+            "bridge.model",
+            "bridge.clock",
+            "bridge.supervision",
+            "bridge.config.site",
+            "bridge.decide",
+            "bridge.observer",
+            "bridge.profiles",
+            "bridge.routing",
+            "bridge.journal.contract",
+            "connectors.base",
+        }
+    ),
+    # It serves whatever looks like a service, so that it need not know how one is made.
+    "bridge.control": frozenset({"bridge.model", "bridge.config.site", "bridge.journal.contract", "bridge.units"}),
+    "bridge.service": EVERYTHING,
+    "bridge.cli": EVERYTHING,
+    "bridge.simulator": EVERYTHING,
+    "mappings": NOBODY,
+}
+
+OUTSIDE = {
+    "os",
+    "socket",
+    "asyncio",
+    "time",
+    "threading",
+    "subprocess",
+    "ssl",
+    "http",
+    "urllib.request",
+    "select",
+    "signal",
+}
+NETWORK = {"aiohttp", "httpx", "uvicorn", "httptools", "uvloop"}
+
+# Room → modules of others it may not import: what would make it impure, or belongs to another room.
+MAY_NOT_USE: dict[str, set[str]] = {
+    "bridge.model": OUTSIDE | NETWORK | {"pydantic", "yaml", "sqlite3", "cel"},
+    "bridge.decide": OUTSIDE | NETWORK | {"sqlite3", "random", "uuid"},
+    "bridge.profiles": OUTSIDE | NETWORK | {"sqlite3", "random", "uuid"},
+    "bridge.routing": OUTSIDE | NETWORK | {"sqlite3", "random", "uuid"},
+    "bridge.journal": NETWORK | {"http", "cel", "pydantic"},
+    "bridge.vms": {"sqlite3", "uvicorn", "cel", "yaml"},
+    "bridge.delivery": NETWORK | {"sqlite3", "http", "socket", "cel", "pydantic"},
+    "connectors": {"sqlite3", "cel", "yaml", "httpx", "aiohttp"},
+}
+
+CLOCKS = {"now", "utcnow", "today"}  # of datetime and date: the pure rooms are given the time
+
+
+def _module(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _sources() -> Iterator[tuple[str, Path, ast.Module]]:
+    for top in sorted(EVERYTHING):
+        for path in sorted((ROOT / top).rglob("*.py")):
+            yield _module(path), path, ast.parse(path.read_text("utf-8"), str(path))
+
+
+SOURCES = list(_sources())
+MODULES = {module for module, _, _ in SOURCES}
+
+
+def _imports(module: str, path: Path, tree: ast.Module) -> Iterator[tuple[str, int]]:
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for name in node.names:
+                yield name.name, node.lineno
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*above, *([base] if base else [])])
+            for name in node.names:
+                deeper = f"{base}.{name.name}"
+                yield (deeper if deeper in MODULES else base), node.lineno
+
+
+def _below(module: str, room: str) -> bool:
+    return module == room or module.startswith(f"{room}.")
+
+
+def _room(module: str) -> str | None:
+    return max((room for room in MAY_KNOW if _below(module, room)), key=len, default=None)
+
+
+def test_every_module_stands_in_a_room_with_walls() -> None:
+    homeless = [module for module in sorted(MODULES) if module != "bridge" and _room(module) is None]
+    assert not homeless, f"say in MAY_KNOW what these may import: {homeless}"
+
+
+@pytest.mark.parametrize("room", sorted(MAY_KNOW))
+def test_a_room_imports_only_what_it_may_know(room: str) -> None:
+    wrong = []
+    for module, path, tree in SOURCES:
+        if _room(module) != room:
+            continue
+        for imported, line in _imports(module, path, tree):
+            ours = imported.partition(".")[0] in EVERYTHING and imported != "bridge"
+            if ours and not any(_below(imported, allowed) for allowed in {room, *MAY_KNOW[room]}):
+                wrong.append(f"{path.relative_to(ROOT)}:{line} imports {imported}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("room", sorted(MAY_NOT_USE))
+def test_a_room_keeps_away_from_what_is_not_its_business(room: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {imported}"
+        for module, path, tree in SOURCES
+        if _room(module) == room
+        for imported, line in _imports(module, path, tree)
+        if any(_below(imported, other) for other in MAY_NOT_USE[room])
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("room", ["bridge.decide", "bridge.profiles", "bridge.routing", "bridge.model"])
+def test_the_pure_rooms_are_given_the_time_and_never_read_it(room: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno} reads the clock"
+        for module, path, tree in SOURCES
+        if _room(module) == room
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr in CLOCKS
+        and isinstance(node.value, ast.Name)
+        and node.value.id in ("datetime", "date")
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_one_connector_does_not_know_another() -> None:
+    """What lies beside them in connectors/ is shared by all."""
+    connectors = _declared_connectors()
+    assert connectors
+    wrong = []
+    for module, path, tree in SOURCES:
+        mine = next((each for each in connectors if _below(module, each)), None)
+        others = connectors - {mine}
+        if not module.startswith("connectors."):
+            continue
+        for imported, line in _imports(module, path, tree):
+            if any(_below(imported, other) for other in others):
+                wrong.append(f"{path.relative_to(ROOT)}:{line} imports {imported}")
+    assert not wrong, "\n".join(wrong)
+
+
+def _declared_connectors() -> set[str]:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["entry-points"]
+    return {where.partition(":")[0] for where in declared["vms_bridge.connectors"].values()}
+
+
+def _loaded(code: str) -> set[str]:
+    """The modules a fresh interpreter holds after running this."""
+    program = f"{code}\nimport sys, json\nprint(json.dumps(sorted(sys.modules)))"
+    ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=30)
+    assert ran.returncode == 0, ran.stderr
+    return set(json.loads(ran.stdout.splitlines()[-1]))
+
+
+def test_asking_for_help_loads_no_library() -> None:
+    code = "from bridge.cli.main import main\ntry: main(['schema', '--help'])\nexcept SystemExit: pass"
+    heavy = {"aiohttp", "httpx", "keyring", "uvicorn", "cel", "pydantic", "yaml", "asyncio", "sqlite3"}
+    assert not heavy & _loaded(code)
+
+
+def test_one_command_does_not_load_another() -> None:
+    code = "from bridge.cli.main import main\ntry: main(['run', '--help'])\nexcept SystemExit: pass"
+    commands = {name for name in _loaded(code) if name.startswith("bridge.cli.")}
+    assert "bridge.cli.run" in commands
+    assert not commands & {f"bridge.cli.{name}" for name in ("check", "demo", "simulate", "events", "dead", "attempt")}
