@@ -236,7 +236,7 @@ class Service:
                 return
             except OSError as error:
                 link.down(f"{error.strerror or error}")
-            except Exception as error:  # noqa: BLE001 - a fault in one connector must not take the site down
+            except Exception as error:
                 link.down(f"failed: {type(error).__name__}: {error}")
                 log.exception("connector failed")
             await self._clock.sleep(wait)
@@ -256,7 +256,9 @@ class Service:
         async with self._reloading:
             changed = difference(self.site, site)
             if changed.other_site:
-                raise ValueError(f"this is another site ({site.id} instead of {self.site.id}): run it as its own service")
+                raise ValueError(
+                    f"this is another site ({site.id} instead of {self.site.id}): run it as its own service"
+                )
             targets = {
                 vms: self._target(site, vms) if vms in changed.vms_to_rebuild else self._targets[vms]
                 for vms in site.vms

@@ -47,7 +47,7 @@ class Address(BaseModel):
         return None
 
     def matches(self, origin: Origin) -> bool:
-        """Whether a message of this origin is for this address (``place`` has been compared); without conditions, all."""
+        """Whether a message of this origin (its ``place`` has been compared) is for this address; all, if not said."""
         return True
 
 

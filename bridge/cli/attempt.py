@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     except OSError as error:
         raise Failure(Code.USAGE, f"{arguments.payload}: {error.strerror}") from error
     whole = site_from(arguments.site)
-    stores = secrets_from(arguments.secrets)
+    stores = secrets_from(arguments.secrets, arguments.site)
     if arguments.sensor is not None:
         site = _alone(whole, SensorId(arguments.sensor))
         connector = site.sensors[SensorId(arguments.sensor)].connector

@@ -29,9 +29,10 @@ def must_exist(path: Path) -> None:
         raise Failure(Code.USAGE, f"{path} is not there")
 
 
-def secrets_from(directory: Path | None) -> SecretStores:
+def secrets_from(directory: Path | None, site: Path) -> SecretStores:
+    """The stores of a site; ``directory`` instead of the folder ``secrets`` beside it. Raises Failure."""
     from bridge.config.secrets import SecretStores
 
     if directory is not None and not directory.is_dir():
         raise Failure(Code.USAGE, f"--secrets {directory} is not a folder")
-    return SecretStores(directory=directory)
+    return SecretStores.beside(site) if directory is None else SecretStores(directory)

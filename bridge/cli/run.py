@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     _log_to_stderr(arguments.log_level)
     site = site_from(arguments.site)
-    stores = secrets_from(arguments.secrets)
+    stores = secrets_from(arguments.secrets, arguments.site)
     if arguments.dry_run:
         from bridge.cli.rehearsal import rehearse
 

@@ -150,7 +150,8 @@ class App:
             return answers.TOO_SLOW
         try:
             attributes = _attributes(table, shown) if shown else _NOTHING
-            origin = Origin(peer, path, authenticated, attributes)
+            name = None if authenticated is None else str(authenticated)  # a plain str: this is stored
+            origin = Origin(peer, path, name, attributes)
             return await self._submit(origin, body, None if label is None else text_of(label))
         finally:
             self._held -= len(body)

@@ -60,8 +60,8 @@ class HttpConnector:
                 read_certificate(tls.certificate, tls.key)
                 found.append(Finding(True, f"{tls.certificate} and its key can be read", where))
             except OSError as error:
-                what = f"{tls.certificate} with {tls.key}: {error.strerror or error}"
-                found.append(Finding(False, what, where, "give PEM files this user can read, that belong together"))
+                remedy = "give PEM files this user can read, that belong together, the key without a password"
+                found.append(Finding(False, error.strerror or str(error), where, remedy))
         asked = {address.secret: None for address in self._addresses if isinstance(address, HttpAddress)}
         for secret in asked:
             if secret is not None:

@@ -88,8 +88,6 @@ class Listener:
             proxy_headers=False,  # X-Forwarded-For would let a sender choose its source address
             server_header=False,
             timeout_keep_alive=cast("int", settings.idle_timeout),
-            ssl_certfile=None if settings.tls is None else settings.tls.certificate,
-            ssl_keyfile=None if settings.tls is None else settings.tls.key,
         )
         self._server = Server(config)
         self._server.server_state = self._state = _State(app, settings.max_connections)
@@ -103,6 +101,8 @@ class Listener:
         """Begin to accept. Raises OSError when the certificate cannot be read."""
         config = self._server.config
         config.load()
+        if self._settings.tls is not None:
+            config.ssl = read_certificate(self._settings.tls.certificate, self._settings.tls.key)
         self._server.lifespan = config.lifespan_class(config)
         await self._server.on_tick(0)  # the Date header of the first answers
         await self._server.startup(sockets=[listener])
@@ -147,6 +147,12 @@ class Listener:
         await asyncio.sleep(0)
 
 
-def read_certificate(certificate: Path, key: Path) -> None:
-    """Raises OSError (ssl.SSLError is one) when they cannot be read or do not belong together."""
-    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+def read_certificate(certificate: Path, key: Path) -> ssl.SSLContext:
+    """A context that serves with it. Raises OSError that names the files when they cannot be read or do not fit."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(certificate, key, password=lambda: b"")  # a key with a password fails, nobody is asked
+    except OSError as error:  # ssl.SSLError is one
+        why = error.strerror or str(error)
+        raise OSError(error.errno, f"cannot serve HTTPS with {certificate} and {key}: {why}") from error
+    return context

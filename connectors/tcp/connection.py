@@ -35,16 +35,16 @@ _SHORTEST_PAUSE = 0.01
 class Port:
     """What the connections of one port share.
 
-    ``counts``: ``messages`` that were kept, ``again`` submitted again because the intake said later, ``garbage``
+    ``counts``: ``messages`` that were kept, ``again``: times the intake said later and was waited for, ``garbage``
     among the messages, ``garbage bytes dropped``, connections ``crowded`` out, ``idle`` or ``overloaded``, messages
     ``abandoned`` at the end.
     """
 
-    def __init__(self, name: ConnectorId, settings: TcpSettings, intake: Intake) -> None:
+    def __init__(self, name: ConnectorId, settings: TcpSettings, intake: Intake, counts: Counter[str]) -> None:
         self.name = name
         self.settings = settings
         self.intake = intake
-        self.counts: Counter[str] = Counter()
+        self.counts = counts
         self.held = 0
         self.connections: set[Connection] = set()
 
@@ -126,6 +126,8 @@ class Connection(asyncio.Protocol):
                             await asyncio.sleep(0)  # framing must not keep the loop from other senders
                     if self._port.held > MOST_HELD and held:
                         self._port.counts["overloaded"] += 1
+                        self._port.held -= held
+                        held = 0
                         break
                 self._close()
                 for body in framer.finish():
@@ -180,18 +182,23 @@ class Connection(asyncio.Protocol):
     async def _keep(self, message: Message) -> None:
         """Submit until it is kept. After a "later" those behind it wait for it, so that their order stays."""
         kept = False
+        pause = 0.0
         try:
-            pause = _SHORTEST_PAUSE
-            if not self._again.locked():
+            behind = self._again.locked()
+            if not behind:
                 receipt = await self._port.intake.submit(message)
-                kept, pause = receipt.kept, max(receipt.after, pause)
+                kept = receipt.kept
+                behind = self._again.locked()
+                pause = 0.0 if behind else max(receipt.after, _SHORTEST_PAUSE)
             if not kept:
                 async with self._again:  # first told "later", first submitted again
                     while not kept:
-                        self._port.counts["again"] += 1
-                        await asyncio.sleep(_pause(pause))
+                        if pause:
+                            self._port.counts["again"] += 1
+                            await asyncio.sleep(_jittered(pause))
                         receipt = await self._port.intake.submit(message)
-                        kept, pause = receipt.kept, max(receipt.after, min(2 * pause, _LONGEST_PAUSE))
+                        kept = receipt.kept
+                        pause = max(receipt.after, min(2 * pause, _LONGEST_PAUSE), _SHORTEST_PAUSE)
         finally:
             self._port.counts["messages" if kept else "abandoned"] += 1
             self._waiting_bytes -= len(message.body)
@@ -199,7 +206,7 @@ class Connection(asyncio.Protocol):
             self._slots.release()
 
 
-def _pause(wanted: float) -> float:
+def _jittered(wanted: float) -> float:
     """Seconds until the next try, jittered: all connections of a port are told "later" at the same moment."""
     return random.uniform(0.5, 1.0) * min(wanted, _LONGEST_PAUSE)  # noqa: S311
 

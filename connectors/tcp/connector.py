@@ -49,8 +49,7 @@ class TcpConnector:
     async def run(self, intake: Intake, link: Link, mode: Mode) -> None:
         """Raises OSError when the port cannot be had."""
         self._observing = mode is Mode.OBSERVE
-        port = Port(self._name, self._settings, intake)
-        port.counts = self.counts
+        port = self._port = Port(self._name, self._settings, intake, self.counts)
         socket = open_listener(self._settings.bind)
         tasks: set[asyncio.Task[None]] = set()
         try:

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
-import uvloop
 
 from bridge.model import ConnectorId, Message, Position, Receipt, ReceiptKind
 from bridge.secret import Secret, SecretMissing, SecretRef
@@ -156,12 +155,6 @@ def tcp(*addresses: dict[str, object], bind: str = "127.0.0.1:0", **settings: ob
         [TcpAddress.model_validate(address) for address in addresses],
         Vault(),
     )
-
-
-@pytest.fixture(params=["asyncio", "uvloop"])
-def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
-    """Sockets behave differently on the two loops the bridge runs on."""
-    return uvloop.EventLoopPolicy() if request.param == "uvloop" else asyncio.DefaultEventLoopPolicy()
 
 
 @pytest.fixture

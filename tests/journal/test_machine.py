@@ -333,7 +333,7 @@ class JournalMachine(RuleBasedStateMachine):
 
 
 def _machine(examples: int, steps: int) -> Any:
-    machine = type("Machine", (JournalMachine,), {})
+    machine: Any = type("Machine", (JournalMachine,), {})
     machine.TestCase.settings = settings(
         max_examples=examples, stateful_step_count=steps, suppress_health_check=list(HealthCheck)
     )

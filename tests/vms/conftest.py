@@ -40,6 +40,7 @@ class Played:
         self.script: list[bytes | str] = []
         self.otherwise: bytes | str | Callable[[bytes], bytes | str] = answer(200)
         self.connections = 0
+        self.ended = 0
         self.greeting = b""
         self.close_after = False
         self.port = 0
@@ -59,6 +60,10 @@ class Played:
     async def until(self, requests: int) -> None:
         async with asyncio.timeout(5), self.arrived:
             await self.arrived.wait_for(lambda: len(self.requests) >= requests)
+
+    async def until_ended(self, connections: int) -> None:
+        async with asyncio.timeout(5), self.arrived:
+            await self.arrived.wait_for(lambda: self.ended >= connections)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -90,6 +95,9 @@ class Played:
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
+            async with self.arrived:
+                self.ended += 1
+                self.arrived.notify_all()
             writer.close()
 
 

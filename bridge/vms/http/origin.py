@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import msgspec
@@ -28,6 +29,7 @@ def origin(secure: bool, host: str, port: int | None = None) -> Origin:
     return Origin(secure, host, port, shown if port == usual else f"{shown}:{port}")
 
 
+@lru_cache(maxsize=4096)
 def split_url(url: str) -> tuple[Origin, str]:
     """(origin, path with query). Raises ValueError with a sentence that does not repeat the URL."""
     try:

@@ -80,6 +80,9 @@ class Sender:
                 started = loop.time()
                 connection = await self._connect(origin, left)
                 left -= loop.time() - started
+                if self._closed:
+                    connection.abort()
+                    raise NotSent("the sender was closed", busy=True)
             self._in_use.add(connection)
             try:
                 answer = await connection.ask(data, left)

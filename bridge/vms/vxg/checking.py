@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from bridge.model import Finding
-from bridge.vms.http import Answer, SendingError
+from bridge.vms.http import Answer, NotSent, Origin, SendingError
 from bridge.vms.vxg.account import Account, Grant, Unusable
 from bridge.vms.vxg.answers import why
 from bridge.vms.vxg.exchange import Exchange
@@ -19,8 +19,8 @@ class _Channel(msgspec.Struct):
     status: str = ""
 
 
-async def check_camera(account: Account, exchange: Exchange) -> tuple[Finding, ...]:
-    """Never raises."""
+async def check_camera(account: Account, exchange: Exchange, unreached: dict[Origin, str]) -> tuple[Finding, ...]:
+    """``unreached``: where no connection could be made, and why: not tried for every camera again. Never raises."""
     where = f"camera {account.camera}"
     secret = f"put this camera's access token into the secret {account.ref}"
     try:
@@ -30,7 +30,14 @@ async def check_camera(account: Account, exchange: Exchange) -> tuple[Finding, .
             found.append(
                 Finding(False, f'the token\'s access is "{token.access[:20]}": read-only', where, f'{secret}: "all"')
             )
-        answer, grant = await exchange(account, "GET", CHANNEL)
+        there = account.place()[0]
+        if there in unreached:
+            raise NotSent(unreached[there])
+        try:
+            answer, grant = await exchange(account, "GET", CHANNEL)
+        except NotSent as error:
+            unreached[there] = error.why
+            raise
         found.append(_channel(answer, grant, where, secret))
         if found[-1].ok:
             answer, grant = await exchange(account, "GET", f"{types_path(account.id)}?limit=1")

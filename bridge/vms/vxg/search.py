@@ -55,7 +55,10 @@ class Finder:
 
     async def _raised(self, delivery: Delivery, account: Account, name: str) -> Search:
         event = delivery.event
-        start, end = naive(event.occurred_at - AROUND, 3), naive(event.occurred_at + AROUND, 3)
+        try:
+            start, end = naive(event.occurred_at - AROUND, 3), naive(event.occurred_at + AROUND, 3)
+        except OverflowError:
+            return Unanswered("the event's time is at the end of the calendar")
         query = f"camid={account.id}&events={name}&start={start}&end={end}&include_meta=true&order_by=time&limit={PAGE}"
         urgent = event.urgency == 0
         seen = 0

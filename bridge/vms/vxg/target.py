@@ -26,7 +26,7 @@ from bridge.model import (
 )
 from bridge.secret import Secrets
 from bridge.vms.base import CameraSettings, Capabilities, Request, VmsSettings
-from bridge.vms.http import SendingError, sender_for
+from bridge.vms.http import Origin, SendingError, sender_for
 from bridge.vms.vxg.account import Account, Unusable
 from bridge.vms.vxg.answers import failure, refusal
 from bridge.vms.vxg.checking import check_camera
@@ -130,10 +130,11 @@ class VxgTarget:
 
     async def check(self, cameras: Sequence[CameraId]) -> Findings:
         places = asyncio.Semaphore(_CHECKS_AT_ONCE)
+        unreached: dict[Origin, str] = {}
 
         async def one(camera: CameraId) -> tuple[Finding, ...]:
             async with places:
-                return await check_camera(self._accounts[camera], self._exchange)
+                return await check_camera(self._accounts[camera], self._exchange, unreached)
 
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(camera)) for camera in cameras if camera in self._accounts]

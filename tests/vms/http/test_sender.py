@@ -44,8 +44,9 @@ async def test_a_header_cannot_break_out_of_its_line(vms: Played, headers: tuple
     sender = Sender()
     with pytest.raises(Unsendable):
         await sender.send("POST", at(vms), "/in", headers, b"{}")
-    with pytest.raises(Unsendable):
-        await sender.send("POST", at(vms), "/in HTTP/1.1\r\nX: y", (), b"{}")
+    for path in ("/in HTTP/1.1\r\nX: y", "/in HTTP/1.1"):
+        with pytest.raises(Unsendable):
+            await sender.send("POST", at(vms), path, (), b"{}")
     await sender.close()
     assert vms.connections == 0
 
@@ -322,6 +323,7 @@ async def test_a_cancelled_request_gives_its_place_back_and_its_connection_up(vm
     await asyncio.gather(first, waiting, return_exceptions=True)
     assert first.cancelled()
     assert waiting.cancelled()
+    await vms.until_ended(1)
     assert (await post(sender, vms)).status == 200
     assert vms.connections == 2
     await sender.close()
@@ -337,6 +339,16 @@ async def test_closing_ends_what_is_under_way_and_refuses_more(vms: Played) -> N
         await under_way
     with pytest.raises(NotSent, match="closed"):
         await post(sender, vms)
+
+
+async def test_a_connection_that_comes_after_closing_is_not_used(vms: Played) -> None:
+    sender = Sender()
+    under_way = asyncio.create_task(post(sender, vms))
+    await asyncio.sleep(0)
+    await sender.close()
+    with pytest.raises(NotSent):
+        await under_way
+    assert vms.requests == []
 
 
 async def test_it_speaks_to_an_ipv6_address() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -74,6 +76,19 @@ async def test_a_good_camera_passes_and_nothing_is_changed(vms: Played, made: Ma
         b"GET /api/v4/channel/ HTTP/1.1",
         b"GET /api/v2/cameras/4711/event_processing/events/?limit=1 HTTP/1.1",
     ]
+
+
+async def test_a_vms_that_is_not_there_is_said_for_every_camera(made: Made) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    findings = await made(url=f"http://127.0.0.1:{port}").check([GATE, CameraId("gate-wide")])
+    assert [finding.where for finding in findings] == ["camera gate-in", "camera gate-wide"]
+    assert all("no connection to 127.0.0.1" in finding.what for finding in findings)
+
+
+async def test_a_time_at_the_end_of_the_calendar_is_no_crash(made: Made) -> None:
+    told = delivery(event(occurred_at=datetime.min.replace(tzinfo=UTC)))
+    assert isinstance(await made().find(told), Unanswered)
 
 
 async def test_every_camera_is_tried_with_its_own_token(vms: Played, made: Made) -> None:
