@@ -233,12 +233,13 @@ class Service:
         while True:
             try:
                 await connector.run(self.intake, link, self._mode)
-                return
             except OSError as error:
                 link.down(f"{error.strerror or error}")
             except Exception as error:
                 link.down(f"failed: {type(error).__name__}: {error}")
                 log.exception("connector failed")
+            else:
+                return
             await self._clock.sleep(wait)
             wait = min(wait * 2, 60.0)
 

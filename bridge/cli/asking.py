@@ -28,12 +28,14 @@ class Place:
 
 
 def place(arguments: argparse.Namespace) -> Place:
-    """What ``--site``, ``--journal`` or ``--control`` say. Raises Failure when none does."""
+    """What ``--site``, ``--journal`` or ``--control`` say, else the ``site.yaml`` of this folder. Raises Failure."""
     if arguments.control is not None:
         return Place(arguments.control)
     if arguments.journal is not None:
         return Place(arguments.journal / NAME, arguments.journal)
     named = arguments.site or (os.environ.get("VMS_BRIDGE_SITE") and Path(os.environ["VMS_BRIDGE_SITE"]))
+    if not named and Path("site.yaml").is_file():
+        named = Path("site.yaml")
     if not named:
         raise Failure(Code.USAGE, "say which service: --site SITE, --journal DIR or --control SOCKET")
     site = site_from(named)

@@ -162,7 +162,8 @@ async def _vxg(arguments: argparse.Namespace) -> int:
         if wants_json(arguments):
             print(json.dumps({"what": "ready", "url": vms.base_url, "cameras": list(vms.tokens)}), flush=True)
         else:
-            cameras = ", ".join(map(str, vms.tokens))
+            numbers = list(vms.tokens)
+            cameras = f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
             tokens = (
                 f"tokens in {arguments.secrets}"
                 if arguments.secrets
