@@ -172,7 +172,7 @@ class _Judge:
                 self._hold(key, thing, event, how.rank, how.hold)
                 self._verdict(item, Fate.COLLAPSED, sensor, event)
             else:
-                self._open(key, thing, sensor, item, event)
+                self._open(key, thing, sensor, item, event, how.amend)
             return
         thing.begins = thing.begins or how.begins
         if thing.held is not None:
@@ -187,12 +187,12 @@ class _Judge:
                 )
                 self._verdict(item, Fate.COLLAPSED, sensor, best)
             else:
-                self._open(key, thing, sensor, item, best)
+                self._open(key, thing, sensor, item, best, how.amend)
         elif thing.withheld or event.urgency < thing.urgency:
             # Filtered so far, or more urgent than what the cameras were told: an amendment would not be noticed.
             marks = event.marks if thing.withheld else (*event.marks, f"more urgent than {thing.event}")
             thing = Thing(event=event.id, ends=thing.ends)
-            self._open(key, thing, sensor, item, msgspec.structs.replace(event, marks=marks))
+            self._open(key, thing, sensor, item, msgspec.structs.replace(event, marks=marks), how.amend)
         else:
             self._amend(key, thing, sensor, item, event, how.amend)
 
@@ -203,20 +203,31 @@ class _Judge:
         due_in = earlier.due_in if seconds is None and earlier is not None else seconds
         self._set(key, collapse.pack(thing), thing.ends, due_in if due_in is not None else 0.0)
 
-    def _open(self, key: StateKey, thing: Thing, sensor: Sensor, item: Item, event: SensorEvent) -> None:
+    def _open(
+        self, key: StateKey, thing: Thing, sensor: Sensor, item: Item, event: SensorEvent, worth: tuple[str, ...]
+    ) -> None:
         """Raise the thing's event because of this item, unless a rule filters it."""
         was_held = thing.held is not None
         judged, filtered_by = self._judge(sensor, event)
-        self._told(key, thing, sensor, judged, filtered_by)
+        self._told(key, thing, sensor, judged, filtered_by, worth)
         if was_held and filtered_by is not None:
             self._withhold(judged, filtered_by)  # items were collapsed into it: the ledger must find it
         self._verdict_of(item, sensor, judged, filtered_by)
 
-    def _told(self, key: StateKey, thing: Thing, sensor: Sensor, event: SensorEvent, filtered_by: str | None) -> None:
-        """Remember what the cameras know of the thing from now on."""
+    def _told(
+        self,
+        key: StateKey,
+        thing: Thing,
+        sensor: Sensor,
+        event: SensorEvent,
+        filtered_by: str | None,
+        worth: tuple[str, ...] = (),
+    ) -> None:
+        """Remember what the cameras know of the thing from now on: of the fields, those worth an amendment."""
         thing.held = None
         thing.event = event.id
-        thing.fields = dict(event.fields)
+        fields = event.fields
+        thing.fields = {name: fields[name] for name in worth if name in fields} if worth else dict(fields)
         thing.urgency = event.urgency
         thing.cameras = sensor.cameras
         thing.withheld = filtered_by or ""
@@ -246,9 +257,10 @@ class _Judge:
             self._verdict(item, Fate.COLLAPSED, sensor, msgspec.structs.replace(event, id=thing.event))
             return
         thing.revision += 1
-        thing.fields = {**thing.fields, **event.fields}
+        fields = {**thing.fields, **event.fields}
+        thing.fields = {name: fields[name] for name in worth if name in fields} if worth else fields
         amendment = msgspec.structs.replace(
-            event, id=thing.event, revision=thing.revision, changes=changed, fields=thing.fields, urgency=thing.urgency
+            event, id=thing.event, revision=thing.revision, changes=changed, fields=fields, urgency=thing.urgency
         )
         self._events.append(amendment)
         for camera in thing.cameras:
