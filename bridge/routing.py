@@ -34,19 +34,24 @@ class Routed(msgspec.Struct, frozen=True):
 
 
 class _Door:
-    """The sensors of one connector: by the exact place they listen to, and those that listen everywhere."""
+    """The sensors of one connector, by the exact place and the exact peer their addresses name (None: any)."""
 
     def __init__(self) -> None:
-        self.places: dict[str, list[Sensor]] = {}
-        self.anywhere: list[Sensor] = []
+        self._sensors: dict[tuple[str | None, str | None], list[Sensor]] = {}
+
+    def add(self, sensor: Sensor) -> None:
+        for peer in sensor.address.peers() or (None,):
+            self._sensors.setdefault((sensor.address.place(), peer), []).append(sensor)
 
     def sensors(self, message: Message) -> list[Sensor]:
+        """Those a message may be of: of its very place if there are any, else those that listen everywhere."""
         origin = message.origin
-        here = self.places.get(origin.place)
-        if here is None:
-            return [sensor for sensor in self.anywhere if sensor.address.matches(origin)]
-        found = [sensor for sensor in here if sensor.address.matches(origin)]
-        return found or [sensor for sensor in self.anywhere if sensor.address.matches(origin)]
+        for place in (origin.place, None):
+            near = [*self._sensors.get((place, origin.peer), ()), *self._sensors.get((place, None), ())]
+            found = [sensor for sensor in near if sensor.address.matches(origin)]
+            if found:
+                return found
+        return []
 
 
 class Router:
@@ -54,12 +59,7 @@ class Router:
         self._profiles = site.profiles
         self._doors: dict[str, _Door] = {}
         for sensor in site.sensors.values():
-            door = self._doors.setdefault(sensor.connector, _Door())
-            place = sensor.address.place()
-            if place is None:
-                door.anywhere.append(sensor)
-            else:
-                door.places.setdefault(place, []).append(sensor)
+            self._doors.setdefault(sensor.connector, _Door()).add(sensor)
 
     def route(self, message: Message) -> Routed:
         """Find the sensor of every item; what no sensor listens for comes back with ``sensor`` None. Never raises."""

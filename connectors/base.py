@@ -7,7 +7,7 @@ profile, rule, camera, journal or VMS. It acknowledges its sender only by the re
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import ClassVar, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -46,8 +46,12 @@ class Address(BaseModel):
         """The exact ``Origin.place`` this address listens to, or None when it does not care (slower to find)."""
         return None
 
+    def peers(self) -> Collection[str]:
+        """The exact ``Origin.peer`` this address takes messages from; empty when it does not name them one by one."""
+        return ()
+
     def matches(self, origin: Origin) -> bool:
-        """Whether a message of this origin (its ``place`` has been compared) is for this address; all, if not said."""
+        """Whether a message of this origin (``place`` and ``peers`` are compared already) is for this address."""
         return True
 
 

@@ -57,6 +57,10 @@ class Sources:
             raise ValueError("write an address like 10.0.0.21, a network like 10.0.0.0/24, or a list of them")
         return cls(tuple(texts))
 
+    def named(self) -> frozenset[str]:
+        """All of them, when they are single hosts; empty when a network is among them."""
+        return frozenset() if self.networks else self.hosts
+
     def cover(self, peer: str) -> bool:
         """Whether this peer (as ``plain`` gives it) is one of them."""
         return peer in self.hosts or (bool(self.networks) and self._in_a_network(peer))

@@ -14,6 +14,7 @@ from bridge.cli.hosting import Hosted, started
 from bridge.cli.options import wants_json
 from bridge.cli.paper import Paper
 from bridge.cli.telling import Teller
+from bridge.cli.wire import REMOTE_ID
 from bridge.config.site import Site
 from bridge.journal.contract import LaneHead
 from bridge.model import (
@@ -57,7 +58,7 @@ class PaperTarget:
 
     async def send(self, request: Request, urgent: bool = False) -> Outcome:
         self._paper.show(request)
-        return Delivered(note="shown, not sent")
+        return Delivered(REMOTE_ID if request.raises else "", note="shown, not sent")
 
     async def find(self, delivery: Delivery) -> Search:
         return Absent()

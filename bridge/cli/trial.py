@@ -8,12 +8,13 @@ from datetime import timedelta
 
 from bridge.cli.paper import Paper
 from bridge.cli.telling import Teller
+from bridge.cli.wire import REMOTE_ID
 from bridge.config.registry import vms_class
 from bridge.config.site import Site
 from bridge.decide.decide import decide, decide_timer, sensors_of
 from bridge.decide.memory import Memory
 from bridge.intake import MessageIds
-from bridge.model import Decision, Delivery, Fate, Instant, Message, Origin, StateKey, VmsId
+from bridge.model import Action, Decision, Delivery, Fate, Instant, Message, Origin, StateKey, VmsId
 from bridge.routing import Router
 from bridge.secret import Secrets
 from bridge.vms.base import VmsTarget
@@ -68,9 +69,8 @@ class Trial:
         self._teller.decision(decision)
         events = {(event.id, event.revision): event for event in decision.events}
         for new in decision.deliveries:
-            delivery = Delivery(
-                event=events[new.event, new.revision], camera=new.camera, vms=new.vms, action=new.action
-            )
+            event, known_as = events[new.event, new.revision], REMOTE_ID if new.action is Action.AMEND else ""
+            delivery = Delivery(event=event, camera=new.camera, vms=new.vms, action=new.action, remote_id=known_as)
             target, paper = self._target(new.vms)
             for request in target.render(delivery):
                 paper.show(request)

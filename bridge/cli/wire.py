@@ -12,6 +12,9 @@ from typing import Any, cast
 from bridge.secret import SecretMissing, Secrets
 from bridge.vms.base import HeaderSecret, Request, Signature, VmsTarget
 
+REMOTE_ID = "{id-in-the-VMS}"
+"""Stands in what is shown where the VMS's own id of the event goes, which it gives when the event is raised."""
+
 
 class Unwritable(Exception):
     """The request cannot be written, and why; it holds no secret."""

@@ -16,8 +16,10 @@ from bridge.delivery.backoff import FIRST, LONGEST_ASKED_FOR, full_jitter, wait_
 from bridge.model import Urgency
 from bridge.supervision import Conditions
 
-SILENT = 3
-"""Requests in a row without an answer, after which a VMS counts as away; one is enough when it refuses connections."""
+AWAY = 3
+SILENT, REFUSED = 1, 2
+"""What a request without an answer counts, and one that surely was not taken; a VMS counts as away from ``AWAY`` in a
+row. One refusal is not enough: a gateway's odd 502 is told in the same way as a refused connection."""
 LONGEST = 30.0
 """Seconds between probes at most."""
 LONGEST_WITH_ALARM = 5.0
@@ -84,7 +86,7 @@ class Availability:
         self._silent = 0
         if self.away:
             self.away = False
-            self.window = min(2, self._connections)
+            self.window = min(2, self._connections) if self._probes_failed else self._connections
             if not self._parked():  # else the condition is about that, and goes on
                 self._conditions.end(self._key)
             self._release(Turn.OPEN)
@@ -105,8 +107,8 @@ class Availability:
                 pause = max(full_jitter(self._probes_failed, LONGEST), min(after, LONGEST_ASKED_FOR))
                 self._due = now + pause
             return
-        self._silent += 1
-        if refused or self._silent >= SILENT:
+        self._silent += REFUSED if refused else SILENT
+        if self._silent >= AWAY:
             self.away = True
             self._probes_failed = 0
             self._last_probe = now

@@ -84,9 +84,7 @@ class Errands:
                         self._availability.answered()
                         return head, Ambiguous("not found yet; the search of the VMS may lag", after=found.after)
                     case Ambiguous():
-                        return head, await self._verdicts.on(
-                            head, found, line.target, unsure=True, probe=probe, parked=parked, epoch=epoch
-                        )
+                        return head, self._verdicts.unanswered(found, probe)
                 head, unsure = found.head, found.unsure
             outcome = await self._send(head, line.target, attempt)
             if type(outcome) is Delivered:
@@ -97,7 +95,7 @@ class Errands:
                 head, outcome, line.target, unsure=unsure, probe=probe, parked=parked, epoch=epoch
             )
         except Broken as error:
-            return head, self._verdicts.broken(head, error)
+            return head, await self._verdicts.broken(head, error)
         finally:
             line.leave()
 

@@ -86,7 +86,7 @@ class Outlet:
         self._availability = Availability(
             f"vms {vms}", alarms + others, clock, conditions, self._stir, lambda: self._parking.whole_vms
         )
-        self._verdicts = Verdicts(vms, clock, self._availability, self._parking, self._troubles)
+        self._verdicts = Verdicts(vms, self._availability, self._parking, self._troubles, self._depends_on)
         self._errands = Errands(
             target, settings, clock, self._availability, self._parking, self._verdicts, self._troubles
         )

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import msgspec
 
-from bridge.clock import Clock
 from bridge.delivery.attempt import Broken
 from bridge.delivery.availability import Availability
 from bridge.delivery.backoff import lane_pause
-from bridge.delivery.credentials import of_camera, of_delivery
+from bridge.delivery.credentials import of_delivery
 from bridge.delivery.parking import Parking
 from bridge.delivery.trouble import Troubles
 from bridge.journal.contract import LaneHead
-from bridge.model import Ambiguous, Blocked, Delivered, Expired, Outcome, Rejected, Retry, VmsId
+from bridge.model import Ambiguous, Blocked, CameraId, Delivered, Expired, Outcome, Rejected, Retry, VmsId
 from bridge.secret import SecretRef
 from bridge.vms.base import VmsTarget
 
@@ -30,13 +30,19 @@ _ERRORS_TOLD = 100
 
 
 class Verdicts:
-    """Of one VMS: how deliveries fare in a row."""
+    """Of one VMS: how deliveries fare in a row. ``depends_on``: the secrets in the settings of a camera, or with None
+    of the VMS."""
 
     def __init__(
-        self, vms: VmsId, clock: Clock, availability: Availability, parking: Parking, troubles: Troubles
+        self,
+        vms: VmsId,
+        availability: Availability,
+        parking: Parking,
+        troubles: Troubles,
+        depends_on: Callable[[CameraId | None], set[SecretRef]],
     ) -> None:
         self._vms = vms
-        self._clock = clock
+        self._depends_on = depends_on
         self._availability = availability
         self._parking = parking
         self._troubles = troubles
@@ -78,9 +84,14 @@ class Verdicts:
                 self._troubles.forget(head.delivery)
         return outcome
 
-    def broken(self, head: LaneHead, error: Broken) -> Outcome:
+    async def broken(self, head: LaneHead, error: Broken) -> Outcome:
         """The target's own code failed on this delivery: nothing else may suffer. Told once per error."""
-        cause = error.__cause__
+        cause, camera = error.__cause__, head.delivery.camera
+        if isinstance(cause, KeyError) and cause.args == (camera,) and not error.maybe_taken:
+            # A target knows its own cameras: this one was taken out of the site with deliveries still waiting.
+            gone = Blocked(f"camera {camera} is no longer one of this VMS")
+            await self._parking.park(camera, gone.why, ())
+            return gone
         if str(error) not in self._told and len(self._told) < _ERRORS_TOLD:
             self._told.add(str(error))
             log.error("vms %s: its target failed (a bug), the delivery is tried again", self._vms, exc_info=cause)
@@ -110,17 +121,21 @@ class Verdicts:
 
     def _ambiguous(self, head: LaneHead, outcome: Ambiguous, settle_after: float, probe: bool) -> Outcome:
         if outcome.away or probe:
-            self._availability.silent(outcome.why, refused=False, probe=probe)
+            self._availability.silent(outcome.why, refused=False, probe=probe, after=outcome.after)
         if self._availability.away:  # it is the whole VMS that waits
             return msgspec.structs.replace(outcome, after=0.0)
-        if outcome.after:
-            return outcome
         trouble = self._troubles.of(head.delivery)
         trouble.ambiguous += 1
         if trouble.ambiguous == 1:
             return outcome  # look for it at once
-        pause = lane_pause(trouble.ambiguous, head.lane.urgency, 0.0)
+        pause = lane_pause(trouble.ambiguous, head.lane.urgency, outcome.after)
         return msgspec.structs.replace(outcome, after=max(pause, settle_after))
+
+    def unanswered(self, outcome: Ambiguous, probe: bool) -> Outcome:
+        """The search for a delivery in doubt had no answer. That alone does not say that the VMS is away."""
+        if probe:
+            self._availability.silent(outcome.why, refused=False, probe=True)
+        return msgspec.structs.replace(outcome, after=0.0) if self._availability.away else outcome
 
     async def _blocked(self, head: LaneHead, outcome: Blocked, target: VmsTarget, unsure: bool, epoch: int) -> Outcome:
         self._availability.answered()
@@ -129,7 +144,8 @@ class Verdicts:
             after = lane_pause(0, head.lane.urgency, 0.0)
             return Ambiguous(outcome.why, after=after) if unsure else Retry(outcome.why, after=after)
         camera = None if outcome.whole_vms else head.delivery.camera
-        await self._parking.park(camera, outcome.why, refs_of(head, target))
+        refs = of_delivery(target, head.delivery) | self._depends_on(head.delivery.camera)
+        await self._parking.park(camera, outcome.why, refs | self._depends_on(None) if camera is None else refs)
         return outcome
 
     async def _rejected(self, head: LaneHead, outcome: Rejected, parked: bool) -> Outcome:
@@ -149,8 +165,3 @@ class Verdicts:
         event = head.delivery.event
         log.warning("vms %s: event %s of %s is dead: %s", self._vms, event.id, event.sensor, outcome.why)
         return outcome
-
-
-def refs_of(head: LaneHead, target: VmsTarget) -> set[SecretRef]:
-    """The secrets that a delivery depends on."""
-    return of_camera(target, head.delivery.camera) | of_delivery(target, head.delivery)

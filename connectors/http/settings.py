@@ -114,6 +114,9 @@ class HttpAddress(Address):
     def place(self) -> str | None:
         return self.path
 
+    def peers(self) -> frozenset[str]:
+        return self.from_.named() if self.from_ is not None else frozenset()
+
     def matches(self, origin: Origin) -> bool:
         if self.from_ is not None and not self.from_.cover(origin.peer):
             return False

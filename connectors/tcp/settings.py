@@ -35,5 +35,8 @@ class TcpAddress(Address):
 
     from_: Sources | None = Field(default=None, alias="from", description="Addresses or networks it connects from.")
 
+    def peers(self) -> frozenset[str]:
+        return self.from_.named() if self.from_ is not None else frozenset()
+
     def matches(self, origin: Origin) -> bool:
         return self.from_ is None or self.from_.cover(origin.peer)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.model import Part
-from connectors.multipart import MOST_PARTS, looks_multipart, split
+from connectors.multipart import MOST_PARTS, _Boundaries, looks_multipart, split
 
 BOUNDARY = b"----------d74496d66958873e"
 CONTENT_TYPE = f"multipart/form-data; boundary={BOUNDARY.decode()}"
@@ -149,6 +149,9 @@ def test_as_many_parts_as_may_be_are_split_and_one_more_leaves_the_body_whole() 
 
 def test_a_boundarys_text_everywhere_is_given_up_instead_of_tried_for_ever() -> None:
     body = b"--b\nA: b\n\n" + b"\n--bx" * 100_000
+    looked = _Boundaries(body, b"b")
+    assert looked.after(3) is None
+    assert looked.tries == -1
     assert split(body, "multipart/form-data; boundary=b") == (Part("application/octet-stream", body),)
 
 

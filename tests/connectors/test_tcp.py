@@ -122,6 +122,27 @@ async def test_an_object_ended_by_a_reset_is_kept(inbox: Inbox) -> None:
         assert inbox.bodies == [*objects(2), b'{"cut":']
 
 
+async def test_what_was_read_before_a_reset_is_kept_even_when_it_had_to_wait(inbox: Inbox) -> None:
+    inbox.open.clear()
+    async with running(tcp(), inbox) as way, connected(way.port) as sender:
+        await sender.write(b"".join(objects(100)))
+        await inbox.hold(MOST_IN_SUBMISSION)
+        (connection,) = way.connector._port.connections  # type: ignore[union-attr]
+        await sender.write(b"".join(objects(100, first=100)))
+        async with asyncio.timeout(BOUND):
+            while not connection._unread:
+                await asyncio.sleep(0.001)
+            sender.writer.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
+            sender.writer.transport.abort()
+            while not connection._ended:
+                await asyncio.sleep(0.001)
+        inbox.open.set()
+        await inbox.hold(200)
+        assert inbox.bodies == objects(200)
+
+
 async def test_one_object_per_connection_ended_by_closing_is_kept(inbox: Inbox) -> None:
     async with running(tcp(), inbox) as way:
         for each in objects(5):

@@ -5,9 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
+import pytest
+
+from bridge.delivery import availability
 from bridge.model import DeliveryState, Urgency, VmsId
+from bridge.supervision import Conditions
 from bridge.vms.base import VmsSettings
-from tests.delivery.conftest import Room, event, quiet
+from tests.delivery.conftest import HandClock, Room, event, quiet
 from tests.delivery.scripted_vms import cut_before, hangs, refuses, takes
 
 MakeRoom = Callable[..., Room]
@@ -55,20 +59,27 @@ async def test_the_probe_is_an_alarm_if_there_is_one(room: Room) -> None:
     assert {name for name, _ in room.vms.asked[before:]} == {"alarm0"}
 
 
-async def test_a_new_alarm_is_tried_within_two_seconds_and_no_more_often(room: Room) -> None:
+async def test_a_new_alarm_is_tried_within_two_seconds_and_no_more_often(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(availability, "full_jitter", lambda tries, longest, first=0.0: longest)
     room.vms.always = refuses
     fill(room)
     await room.start()
-    await room.clock.advance(300.0)
+    await room.clock.advance(301.0)  # probes at 30, 60 … 300 s
     before = len(room.vms.asked)
     room.journal.add(event("fire", sensor="f", urgency=Urgency.ALARM), "gate")
-    await room.clock.advance(2.0)
-    assert 1 <= [name for name, _ in room.vms.asked[before:]].count("fire") <= 2  # one may be the back-off's
-    start = len(room.vms.asked)
+    await room.clock.advance(1.1)
+    assert [name for name, _ in room.vms.asked[before:]] == ["fire"]
+    await room.clock.advance(4.8)
+    assert len(room.vms.asked) == before + 1  # no longer new, so only every 5 s
+    await room.clock.advance(0.2)
+    assert len(room.vms.asked) == before + 2
+    before += 1
     for number in range(100):
         room.journal.add(event(f"x{number}", sensor=f"x{number}", urgency=Urgency.ALARM), "gate")
         await room.clock.advance(0.1)
-    assert len(room.vms.asked) - start <= 6 + 6  # every 2 s, and those of the back-off
+    assert 2 <= len(room.vms.asked) - before - 1 <= 6
 
 
 async def test_it_is_said_once_when_it_goes_and_once_when_it_is_back(room: Room) -> None:
@@ -99,8 +110,27 @@ async def test_one_refused_connection_is_no_news(room: Room) -> None:
     room.vms.script.append(refuses)
     room.journal.add(event(1), "gate")
     await room.start()
+    room.journal.add(event(2, sensor="other"), "gate")
+    await quiet()
+    assert room.vms.events() == ["2"]
     await room.clock.advance(0.6)
-    assert room.vms.events() == ["1"]
+    assert room.vms.events() == ["2", "1"]
+    assert room.conditions.held() == ()
+
+
+async def test_a_short_absence_is_no_news_and_needs_no_slow_way_back(room: Room) -> None:
+    room.vms.script.extend([refuses] * 16)
+    fill(room)
+    await room.start()
+    assert len(room.vms.asked) == 12
+    room.vms.script.clear()
+    room.vms.always = hangs
+    await room.clock.advance(1.1)
+    assert len(room.vms.hanging) == 1
+    request, answer = room.vms.hanging[0]
+    answer.set_result(room.vms.take(request))
+    await quiet()
+    assert len(room.vms.hanging) == 1 + 12
     assert room.conditions.held() == ()
 
 
@@ -109,6 +139,7 @@ async def test_it_comes_back_gradually(rooms: MakeRoom) -> None:
     room.vms.always = refuses
     fill(room)
     await room.start()
+    await room.until(lambda: room.conditions.holds("vms cloud"))
     room.vms.always = hangs
     await room.until(lambda: room.vms.hanging)
     in_flight = []
@@ -122,7 +153,21 @@ async def test_it_comes_back_gradually(rooms: MakeRoom) -> None:
     assert in_flight == [1, 2, 4, 8, 16, 32]
 
 
-async def test_silence_counts_only_in_a_row(room: Room) -> None:
+def test_silence_counts_only_in_a_row() -> None:
+    clock = HandClock()
+    state = availability.Availability("vms cloud", 16, clock, Conditions(clock), lambda: None, lambda: False)
+    for _ in range(10):
+        state.silent("cut", refused=False, probe=False)
+        state.silent("cut", refused=False, probe=False)
+        assert not state.away
+        state.answered()
+    state.silent("refused", refused=True, probe=False)
+    assert not state.away
+    state.silent("cut", refused=False, probe=False)
+    assert state.away
+
+
+async def test_now_and_then_a_cut_is_no_news(room: Room) -> None:
     room.vms.script.extend([cut_before, cut_before, takes] * 5)
     fill(room, 5)
     await room.start()
@@ -143,6 +188,26 @@ async def test_days_of_absence_of_one_vms_are_nothing_to_another(rooms: MakeRoom
         assert room.others[VmsId("other")].events()[-1] == f"day{day}"
     room.vms.always = takes
     await room.until(lambda: len(room.vms.record) == 3, within=40.0)
+
+
+async def test_a_doubt_outlives_being_given_back(room: Room) -> None:
+    """Two in doubt and no alarms: one waits to be the probe, the other goes back and is still in doubt."""
+    fill(room, 3)
+    room.vms.always = hangs
+    await room.start()
+    for request, _ in room.vms.hanging:
+        room.vms.take(request)
+    await room.kill()
+    room.vms.search = room.vms.unsearchable
+    room.vms.always = refuses
+    room.journal.add(event("new", sensor="new", urgency=Urgency.FAULT), "gate")
+    await room.start()
+    await room.clock.advance(20.0)
+    assert [row.ambiguous for row in room.journal.rows[:3]] == [True, True, True]
+    room.vms.search = room.vms._search
+    room.vms.always = takes
+    await room.clock.advance(60.0)
+    assert sorted(room.vms.events()) == ["n0", "n1", "n2", "new"]
 
 
 async def test_a_crash_while_it_is_away_loses_and_doubles_nothing(room: Room) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Callable
 from datetime import timedelta
@@ -63,6 +64,30 @@ async def test_a_refusal_of_what_was_sent_before_the_rotation_parks_nothing(room
     assert await room.journal.parked() == []
     await room.clock.advance(1.0)
     assert sorted(room.vms.events()) == ["next", "slow"]
+
+
+async def test_what_was_claimed_when_its_camera_was_parked_is_not_sent(room: Room) -> None:
+    claim = room.journal.claim
+    gate = asyncio.Event()
+
+    async def slow_claim(*wanted):  # type: ignore[no-untyped-def]
+        heads = await claim(*wanted)
+        if heads[0].lane.sensor == "late":
+            await gate.wait()
+        return heads
+
+    room.journal.claim = slow_claim  # type: ignore[method-assign]
+    room.vms.script.append(hangs)
+    room.journal.add(event(1, sensor="early"), "gate")
+    await room.start()
+    room.journal.add(event(2, sensor="late"), "gate")
+    await quiet()
+    room.vms.hanging[0][1].set_result(Blocked("403"))
+    await quiet()
+    gate.set()
+    await quiet()
+    assert [name for name, _ in room.vms.asked] == ["1"]
+    assert room.journal.states() == {DeliveryState.PENDING: 2}
 
 
 async def test_a_vms_that_recovers_is_found_by_a_slow_probe(room: Room) -> None:
@@ -161,6 +186,26 @@ async def test_what_was_parked_before_a_restart_stays_parked_and_is_tried_once(r
     assert room.vms.events() == ["1"]
 
 
+async def test_a_camera_that_left_the_site_keeps_its_deliveries_until_it_is_back(room: Room) -> None:
+    render = room.vms.render
+
+    def knows_no_gate(delivery):  # type: ignore[no-untyped-def]
+        return {CameraId("yard"): render(delivery)}[delivery.camera]
+
+    room.vms.render = knows_no_gate  # type: ignore[method-assign]
+    room.journal.add(event(1), "gate")
+    room.journal.add(event(1), "yard")
+    await room.start()
+    await room.clock.advance(3600.0)
+    assert room.vms.events("yard") == ["1"]
+    assert room.journal.rows[0].state is DeliveryState.PENDING
+    assert [each.why for each in room.conditions.held()] == ["camera gate is no longer one of this VMS"]
+    new = ScriptedVms(room.clock, room.keys)
+    await room.deliveries.replace({VmsId("cloud"): new}, room.settings)
+    await room.clock.advance(1.0)
+    assert new.events("gate") == ["1"]
+
+
 async def test_secrets_are_not_read_while_nothing_is_parked(room: Room) -> None:
     reads = []
     get = room.keys.get
@@ -222,6 +267,9 @@ async def test_parked_and_away_at_once_ends_when_it_answers(room: Room) -> None:
     await room.start()
     room.vms.always = refuses
     await room.clock.advance(300.0)
+    assert [each.key for each in room.conditions.held()] == ["vms cloud"]
+    room.vms.always = rejects
+    await room.clock.advance(120.0)
     assert [each.key for each in room.conditions.held()] == ["vms cloud"]
     room.vms.always = takes
     await room.until(lambda: len(room.vms.record) == 5, within=120.0)

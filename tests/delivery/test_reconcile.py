@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from bridge.model import Action, Ambiguous, Delivered, DeliveryState, Urgency
+from bridge.model import Absent, Action, Ambiguous, Delivered, DeliveryState, Urgency
 from tests.delivery.conftest import Room, event, quiet
 from tests.delivery.scripted_vms import (
     cut_after,
@@ -74,13 +74,22 @@ async def test_an_alarm_is_sent_again_at_once_and_marked(room: Room) -> None:
 
 
 async def test_an_alarm_whose_second_send_is_refused_is_still_looked_for(room: Room) -> None:
-    room.vms.lag = 0.1
+    searches = iter([Absent()])
+    room.vms.search = lambda delivery: next(searches, None) or room.vms._search(delivery)
     room.vms.script.extend([timed_out_after, errs])
     room.journal.add(event(1, urgency=Urgency.ALARM), "gate")
     await room.start()
     await room.clock.advance(60.0)
     assert room.vms.events() == ["1"]
     assert [taken.marked for taken in room.vms.record] == [False]
+
+
+async def test_an_alarm_that_stays_in_doubt_is_sent_again_no_faster_than_the_search_settles(room: Room) -> None:
+    room.vms.always = lambda vms, request: Ambiguous("time-out")
+    room.journal.add(event(1, urgency=Urgency.ALARM), "gate")
+    await room.start()
+    await room.clock.advance(60.0)
+    assert 5 <= len(room.vms.asked) <= 2 + 60 / 5
 
 
 @pytest.mark.parametrize("urgency", URGENCIES)

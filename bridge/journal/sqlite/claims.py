@@ -10,6 +10,10 @@ from bridge.journal.sqlite.lanes import Entry, LaneQueue, Lanes
 from bridge.model import CameraId, Urgency, VmsId
 
 
+def _urgency(entry: Entry) -> Urgency:
+    return entry.lane.lane.urgency
+
+
 class Claim:
     """Room for ``limit`` heads of one VMS, of urgency ``least`` or higher. ``writing``: its batch is under way."""
 
@@ -92,6 +96,8 @@ class Claims:
             heads, claim.heads = claim.heads, []
             self.give_back(heads)
             return
+        if len(claim.heads) > 1:  # some may have come while it waited for the others' begun marks
+            claim.heads.sort(key=_urgency)
         for entry in claim.heads:
             self.claimed[entry.seq] = entry
         claim.future.set_result([self._lanes.seen(entry) for entry in claim.heads])

@@ -58,6 +58,7 @@ class VxgTarget:
         self, name: VmsId, settings: VmsSettings, cameras: Mapping[CameraId, CameraSettings], secrets: Secrets
     ) -> None:
         self.name = name
+        self.cameras = cameras
         ours = cast(VxgSettings, settings)
         self._can = Capabilities(
             search=True,

@@ -49,6 +49,7 @@ class WebhookTarget:
         self, name: VmsId, settings: VmsSettings, cameras: Mapping[CameraId, CameraSettings], secrets: Secrets
     ) -> None:
         self.name = name
+        self.cameras = cameras
         ours = self._settings = cast(WebhookSettings, settings)
         self._can = Capabilities(search=False, backdate=True, amend=True, picture=False)
         self._secrets = secrets

@@ -261,6 +261,37 @@ async def test_an_answer_nobody_asked_for_spoils_the_connection_not_the_next_req
     await sender.close()
 
 
+async def test_a_server_that_says_something_while_nothing_was_asked_loses_the_connection(vms: Played) -> None:
+    sender = Sender(keep_alive=60)
+    await post(sender, vms)
+    vms.writers[0].write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+    await vms.until_ended(1)
+    assert (await post(sender, vms)).status == 200
+    assert vms.connections == 2
+    await sender.close()
+
+
+async def test_a_server_that_answers_before_it_has_read_all_is_not_asked_there_again() -> None:
+    connections: list[asyncio.StreamWriter] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer(413))
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    target = origin(False, "127.0.0.1", server.sockets[0].getsockname()[1])
+    sender = Sender()
+    for number in (1, 2):
+        assert (await sender.send("POST", target, "/", (), b"x" * 2**24)).status == 413
+        assert len(connections) == number
+        assert sender.idle == 0
+    await sender.close()
+    server.close()
+    for writer in connections:
+        writer.close()
+
+
 async def test_alarms_do_not_wait_for_notices(vms: Played) -> None:
     vms.hold.clear()
     sender = Sender(connections=3, reserved=1)
