@@ -38,7 +38,7 @@ def service(parser: argparse.ArgumentParser) -> None:
     """Which running service, or which journal: one of three ways to say it."""
     group = parser.add_argument_group("which service (or its journal, when it is not running)")
     which = group.add_mutually_exclusive_group()
-    which.add_argument("--site", type=Path, metavar="SITE", help="its site file (or VMS_BRIDGE_SITE, or site.yaml here)")
+    which.add_argument("--site", type=Path, metavar="SITE", help="its site file; else VMS_BRIDGE_SITE or site.yaml")
     which.add_argument("--journal", type=Path, metavar="DIR", help="its journal's folder")
     which.add_argument("--control", type=Path, metavar="SOCKET", help="its control socket")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -53,8 +53,15 @@ class PaperTarget:
     def can(self) -> Capabilities:
         return self._inner.can
 
+    @property
+    def cameras(self) -> Mapping[CameraId, CameraSettings]:
+        return self._inner.cameras
+
     def render(self, delivery: Delivery) -> tuple[Request, ...]:
         return self._inner.render(delivery)
+
+    def shown(self, request: Request) -> bytes:
+        return self._inner.shown(request)
 
     async def send(self, request: Request, urgent: bool = False) -> Outcome:
         self._paper.show(request)

@@ -116,6 +116,7 @@ async def _serve(arguments: argparse.Namespace, site: Site, stores: Secrets) -> 
         tap = Tap()
         service = await started(Service.start(site, stores, journal_path=journal, observer=tap))
         hosted = Hosted(service, arguments.site, arguments.stop_within)
+        _rest_the_collector()
         async with asyncio.TaskGroup() as group:
             controlling = group.create_task(hosted.control(tap, door), name="control")
             following = group.create_task(hosted.follow_signals(), name="signals")
@@ -127,3 +128,13 @@ async def _serve(arguments: argparse.Namespace, site: Site, stores: Secrets) -> 
     finally:
         door.close()
     return Code.DONE
+
+
+def _rest_the_collector() -> None:
+    """What has been built by now stays for good: it need not be looked through again and again. Events make few
+    cycles, so the collector may look less often (measured: 5 % of the time at full load went there)."""
+    import gc
+
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)

@@ -29,14 +29,13 @@ def named_in(settings: object, depth: int = 0) -> set[SecretRef]:
 
 
 def of_camera(target: VmsTarget, camera: CameraId) -> set[SecretRef]:
-    """The secrets in a camera's settings, where the target shows its ``cameras``."""
-    cameras = getattr(target, "cameras", None)
-    return named_in(cameras.get(camera)) if isinstance(cameras, Mapping) else set()
+    """The secrets in a camera's settings."""
+    return named_in(target.cameras.get(camera))
 
 
 def of_delivery(target: VmsTarget, delivery: Delivery) -> set[SecretRef]:
     """The secrets that the requests of a delivery name."""
-    return {request.credential.secret for request in target.render(delivery) if request.credential is not None}
+    return {each.secret for request in target.render(delivery) for each in request.credentials}
 
 
 def version(secrets: Secrets, ref: SecretRef, fresh: bool) -> str:

@@ -89,7 +89,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
-    credential: HeaderSecret | Signature | None = None
+    credentials: tuple[HeaderSecret | Signature, ...] = ()
     camera: CameraId | None = None
     purpose: str = ""
     once: str | None = None
@@ -109,9 +109,17 @@ class VmsTarget(Protocol):
     @property
     def can(self) -> Capabilities: ...
 
+    @property
+    def cameras(self) -> Mapping[CameraId, CameraSettings]:
+        """The cameras it was made for: who depends on which secret is read from their settings."""
+
     def render(self, delivery: Delivery) -> tuple[Request, ...]:
         """The requests that make this delivery, in order; pure, the same bytes each time. Never raises for a
         delivery of a camera of this VMS."""
+
+    def shown(self, request: Request) -> bytes:
+        """The exact bytes ``send`` would write for a request of ``render``, with ``{secret:NAME}`` where a secret
+        goes. Makes no connection. Raises ValueError when it could not be sent at all, saying why."""
 
     async def send(self, request: Request, urgent: bool = False) -> Outcome:
         """Send one request once. Never raises; every answer and every failure is an outcome."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hmac
 import json
-from pathlib import Path
 
 import pytest
 
 from bridge.cli.paper import Paper
 from bridge.cli.telling import Teller
-from bridge.cli.wire import described, written
+from bridge.cli.wire import written
 from bridge.config.load import load
 from bridge.config.registry import vms_class
 from bridge.config.secrets import SecretStores
@@ -21,8 +20,7 @@ from bridge.model import (
     Delivery,
     VmsId,
 )
-from bridge.secret import SecretRef
-from bridge.vms.base import HeaderSecret, Request, VmsTarget
+from bridge.vms.base import VmsTarget
 from tests.cli.conftest import SITE, Folder, token
 from tests.cli.recorder import recording
 from tests.control.conftest import event
@@ -118,10 +116,3 @@ def test_a_missing_secret_is_said_once_beside_the_requests(folder: Folder, capfd
     told = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert [line["what"] for line in told] == ["request", "problem", "request", "request"]
     assert "gate-in" in told[1]["why"]
-
-
-def test_a_request_of_a_target_with_its_own_ways_is_described_without_its_secret(tmp_path: Path) -> None:
-    credential = HeaderSecret("Authorization", "Bearer {secret}", SecretRef("hook"))
-    request = Request(method="POST", url="https://a.example/x", body=b"{}", credential=credential)
-    wire = b"POST https://a.example/x HTTP/1.1\r\nAuthorization: Bearer {secret:hook}\r\n\r\n{}"
-    assert described(request) == wire

@@ -150,11 +150,11 @@ class ScriptedVms:
     def render(self, delivery: Delivery) -> tuple[Request, ...]:
         event = delivery.event
         parcel = Parcel(event.id, event.revision, event.title, delivery.possible_duplicate, delivery.action.value)
-        credential = HeaderSecret("Authorization", "Acc {secret}", SecretRef(delivery.camera))
-        declare = Request(method="PUT", url="/types", camera=delivery.camera, credential=credential, body=b"")
+        credentials = (HeaderSecret("Authorization", "Acc {secret}", SecretRef(delivery.camera)),)
+        declare = Request(method="PUT", url="/types", camera=delivery.camera, credentials=credentials, body=b"")
         body = msgspec.json.encode(parcel)
         raising = Request(
-            method="POST", url="/events", camera=delivery.camera, credential=credential, body=body, raises=True
+            method="POST", url="/events", camera=delivery.camera, credentials=credentials, body=body, raises=True
         )
         return (declare, raising) if delivery.action is Action.RAISE else (raising,)
 

@@ -35,7 +35,7 @@ class AnswerLost(SendingError):
         self.silent = silent
 
 
-class Unsendable(SendingError):
+class Unsendable(SendingError, ValueError):
     """The request cannot be written as HTTP (a line break in a header, say); nothing was written."""
 
 

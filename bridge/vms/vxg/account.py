@@ -12,7 +12,7 @@ from bridge.vms.vxg.settings import VxgCamera, VxgSettings
 from bridge.vms.vxg.token import Token, TokenUnreadable, parse
 
 
-class Unusable(Exception):
+class Unusable(ValueError):
     """This camera's token cannot be used, and why, without a word of it."""
 
 
@@ -30,13 +30,13 @@ class Grant(msgspec.Struct, frozen=True):
 
 
 class Account:
-    """``credential`` names the secret for requests as data."""
+    """``credentials`` names the secret for requests as data."""
 
     def __init__(self, camera: CameraId, settings: VxgCamera, vms: VxgSettings, secrets: Secrets) -> None:
         self.camera = camera
         self.id = settings.id
         self.ref = settings.token
-        self.credential = HeaderSecret("Authorization", "Acc {secret}", settings.token)
+        self.credentials = (HeaderSecret("Authorization", "Acc {secret}", settings.token),)
         self._secrets = secrets
         self._allow_http = vms.allow_http
         self._base = split_url(vms.url) if vms.url else None

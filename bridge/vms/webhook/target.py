@@ -35,12 +35,6 @@ from bridge.vms.webhook.settings import WebhookCamera, WebhookSettings
 from bridge.vms.webhook.template import Template
 
 
-class Hook(Request, frozen=True, kw_only=True):
-    """``credentials``: all of them, where ``credential`` can name one."""
-
-    credentials: tuple[HeaderSecret | Signature, ...] = ()
-
-
 class WebhookTarget:
     Settings: ClassVar[type[VmsSettings]] = WebhookSettings
     Camera: ClassVar[type[CameraSettings]] = WebhookCamera
@@ -71,12 +65,11 @@ class WebhookTarget:
     def render(self, delivery: Delivery) -> tuple[Request, ...]:
         told = document(delivery, self._cameras[delivery.camera])
         return (
-            Hook(
+            Request(
                 method=self._settings.method,
                 url=self._urls[delivery.camera],
                 headers=self._headers,
                 body=_json(told) if self._template is None else self._template.fill(told),
-                credential=self._credentials[0] if self._credentials else None,
                 credentials=self._credentials,
                 camera=delivery.camera,
                 purpose=f"{delivery.action.value} the event",
@@ -86,7 +79,7 @@ class WebhookTarget:
 
     async def send(self, request: Request, urgent: bool = False) -> Outcome:
         """Send one of the requests that ``render`` made, once."""
-        if not isinstance(request, Hook):
+        if not isinstance(request, Request):
             return Rejected("this is no request of this VMS")
         try:
             answer = await self._send(request, urgent)
@@ -105,7 +98,6 @@ class WebhookTarget:
 
         Makes no connection and reads no secret: a signature shows as ``{hmac of secret:NAME}``.
         """
-        assert isinstance(request, Hook)
         origin, path = split_url(request.url)
         masked = []
         for each in request.credentials:
@@ -138,7 +130,7 @@ class WebhookTarget:
     async def close(self) -> None:
         await self._sender.close()
 
-    async def _send(self, request: Hook, urgent: bool) -> Answer:
+    async def _send(self, request: Request, urgent: bool) -> Answer:
         """A refused credential is read anew, once, and used if it changed. Raises SecretMissing, SendingError."""
         origin, path = split_url(request.url)
         timeout, sender = self._settings.timeout, self._sender
@@ -150,7 +142,7 @@ class WebhookTarget:
                 return await sender.send(request.method, origin, path, headers, request.body, timeout, urgent)
         return answer
 
-    def _credential_headers(self, request: Hook, fresh: bool) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    def _credential_headers(self, request: Request, fresh: bool) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
         """(all headers, versions of the secrets in them)."""
         made, versions = [], []
         for each in request.credentials:

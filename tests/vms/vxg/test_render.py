@@ -285,9 +285,7 @@ def test_nothing_of_a_request_shows_a_token() -> None:
     assert INNER not in shown
     assert text not in shown
     assert "secret" in shown
-    assert all(
-        request.credential is not None and request.credential.secret == "gate-in" for request in ours.render(delivery())
-    )
+    assert all([each.secret for each in request.credentials] == ["gate-in"] for request in ours.render(delivery()))
 
 
 # ------------------------------------------------------------------------------------------------------------- amend

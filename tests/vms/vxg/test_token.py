@@ -87,7 +87,7 @@ def test_a_token_of_another_camera_is_refused_in_a_plain_sentence() -> None:
 def test_nothing_shows_a_token() -> None:
     text = token(api="web.x.example")
     ours = account(text)
-    shown = repr([ours.grant(), ours.grant().token, ours.credential, vars(ours), str(ours.grant())])
+    shown = repr([ours.grant(), ours.grant().token, ours.credentials, vars(ours), str(ours.grant())])
     assert text not in shown
     assert INNER not in shown
     assert "share." not in shown
