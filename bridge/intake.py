@@ -30,6 +30,7 @@ from bridge.model import (
     ReceiptKind,
     SensorId,
     StateKey,
+    Urgency,
 )
 from bridge.observer import Observer
 from bridge.routing import Routed, Router
@@ -171,8 +172,8 @@ class Intake:
             self._memory.unpin(sensors)
         if self._observer is not None:
             self._observer.decided(decision)
-        if self._conditions.holds("journal"):
-            self._conditions.end("journal")
+        if self._conditions.holds("journal") and not any(each.urgency is Urgency.ALARM for each in decision.events):
+            self._conditions.end("journal")  # an alarm is kept in the reserve, too: it says nothing about the room
 
     # --------------------------------------------------------------------------------------------------- memory
 

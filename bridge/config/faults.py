@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from bridge.config.excerpt import excerpt, structure
 
 MOST_SEARCHED = 100_000
 """Names compared with wrong ones to find what was meant, all in all: a second or two."""
+
+_NO_NAME = re.compile(r"ey[A-Za-z0-9+/_=-]{40,}|[A-Za-z0-9+_=-]{80,}")
+"""What is never a name, and may be a token that was written in the place of one."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -84,6 +88,7 @@ class Faults:
                 shown, caret = excerpt(text, column, self._hidden.get(source.file, {}).get(line, ()))
             else:
                 shown, caret = structure(text, column)
+            path, message, shown = (_NO_NAME.sub("…", each) for each in (path, message, shown))
             located.append(Located(source.file, line, column, path, message, shown, caret))
         return SiteErrors(located)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 
 import pytest
 
 from bridge.journal.contract import DeliveryRecord, LaneHead, Query
 from bridge.journal.sqlite import SqliteJournal
+from bridge.journal.sqlite.lanes import WINDOW
+from bridge.journal.sqlite.schema import DATABASE
 from bridge.model import CameraId, Decision, DeliveryState, Rejected, Urgency, VmsId
 from tests.journal.conftest import Bench, claim
 from tests.journal.making import DONE, VMS, decision, event_of, now
@@ -61,6 +64,24 @@ async def test_what_is_begun_does_not_end_for_the_budget(bench: Bench) -> None:
     assert event_of(head) == first.events[0].id
     assert await journal.settle(head, DONE, now(), True) is not None
     assert (await journal.totals()).deliveries["delivered"] == 1
+
+
+async def test_what_is_being_claimed_does_not_end_for_the_budget_either(bench: Bench) -> None:
+    journal = await bench.open(budgets={VMS: {Urgency.NOTICE: 5_000}})
+    made = [decision(detail=b"x" * 1000) for _ in range(3)]
+    await asyncio.gather(*(journal.commit(each) for each in made))
+    claiming = asyncio.create_task(claim(journal))
+    await asyncio.sleep(0)  # its begun mark is in the batch that goes over the budget
+    await asyncio.gather(*(journal.commit(decision(detail=b"x" * 1000)) for _ in range(3)))
+    [head] = await claiming
+    assert event_of(head) == made[0].events[0].id
+    await journal.settle(head, DONE, now(), False)
+    ended = await deliveries(journal, DeliveryState.EXPIRED)
+    assert [each.event for each in ended][:2] == [each.events[0].id for each in made[1:]]
+    totals = await journal.totals()
+    assert totals.deliveries["delivered"] == 1
+    assert totals.deliveries["begun"] == 0
+    assert totals.deliveries["expired"] == len(ended)
 
 
 async def test_a_budget_made_smaller_is_heard_and_one_that_failed_to_write_is_tried_again(
@@ -147,6 +168,33 @@ async def test_order_holds_when_windows_are_read_from_the_table_again_and_again(
         f"sensor-{number}": [each.events[0].id for each in made if each.events[0].sensor == f"sensor-{number}"]
         for number in range(5)
     }
+
+
+async def test_what_was_read_back_before_its_batch_was_reported_does_not_come_twice(bench: Bench) -> None:
+    journal = await bench.open()
+    made = [decision() for _ in range(WINDOW + 3)]
+    await asyncio.gather(*(journal.commit(each) for each in made[:-2]))  # the window's fill, one in the table alone
+    following: LaneHead | None
+    [following] = await claim(journal)
+    for number in range(WINDOW):
+        assert following is not None
+        following = await journal.settle(following, DONE, now(), number < WINDOW - 1)
+    bench.disk.hold()
+    last = [journal.commit(each) for each in made[-2:]]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    watcher = sqlite3.connect(bench.folder / "journal" / DATABASE)
+    bench.disk.release()
+    for _ in range(10_000):  # without a turn of the loop: the batch is durable, and nobody has been told yet
+        if watcher.execute("SELECT count(*) FROM message").fetchone()[0] == len(made):
+            break
+    watcher.close()
+    assert not last[0].done()
+    [head] = await claim(journal)
+    order = [event_of(each) async for each in drain(journal, head)]
+    assert order == [each.events[0].id for each in made[-3:]]
+    await asyncio.gather(*last)
+    assert (await journal.totals()).deliveries["delivered"] == len(made)
 
 
 async def test_dead_letters_do_not_count_against_the_budget(bench: Bench) -> None:

@@ -34,6 +34,7 @@ from bridge.model import (
     Rejected,
     Retry,
     Urgency,
+    VmsId,
 )
 from tests.journal.conftest import Bench
 from tests.journal.making import VMS, decision, now
@@ -205,6 +206,7 @@ class JournalMachine(RuleBasedStateMachine):
                 await asyncio.sleep(0)
             claiming.cancel()
             await asyncio.wait([claiming])
+            await self.journal.unpark(VmsId("nobody's"), None)  # its begun marks, under way or not, are done with
             return [] if claiming.cancelled() else list(claiming.result())
 
         ready = self.ready(Urgency.NOTICE)

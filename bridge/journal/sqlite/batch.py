@@ -112,12 +112,13 @@ class Chore(Generic[T]):
 class Batch:
     """What goes to the disk in one transaction."""
 
-    __slots__ = ("begun", "chores", "claims", "decisions", "expirations", "now", "rows", "settlings")
+    __slots__ = ("begun", "chores", "claims", "decisions", "expirations", "now", "rows", "settlings", "size")
 
     def __init__(
         self, decisions: list[Waiting], settlings: list[Settling], chores: list[Chore[object]], now: Instant
     ) -> None:
         self.decisions = decisions
+        self.size = sum(waiting.size for waiting in decisions)
         self.settlings = settlings
         self.chores = chores
         self.now = now

@@ -10,10 +10,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from bridge.journal.sqlite.checkpoint import copy
 from bridge.journal.sqlite.media import Files
 
 B = TypeVar("B")
 Done = Callable[[B, Exception | None], None]
+Job = tuple[B, Sequence[tuple[Path, bytes]], Callable[[bool], None] | None]
 
 
 class Committer(Generic[B]):
@@ -38,13 +40,18 @@ class Committer(Generic[B]):
         self._done = done
         self._before_commit = before_commit
         self._loop = asyncio.get_running_loop()
-        self._jobs: queue.SimpleQueue[tuple[B, Sequence[tuple[Path, bytes]]] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Job[B] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="journal-commit", daemon=True)
         self._thread.start()
 
-    def commit(self, batch: B, pictures: Sequence[tuple[Path, bytes]]) -> None:
-        """Returns at once; ``done(batch, failure)`` is called on the loop when it is durable, or rolled back."""
-        self._jobs.put((batch, pictures))
+    def commit(
+        self, batch: B, pictures: Sequence[tuple[Path, bytes]], then_copy: Callable[[bool], None] | None = None
+    ) -> None:
+        """Returns at once; ``done(batch, failure)`` is called on the loop when it is durable, or rolled back.
+
+        ``then_copy``: copy the tail of the log after that; called on the loop when the connection is free again.
+        """
+        self._jobs.put((batch, pictures, then_copy))
 
     def stop(self) -> None:
         """Blocks until the batch under way is done."""
@@ -53,10 +60,12 @@ class Committer(Generic[B]):
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
-            batch, pictures = job
+            batch, pictures, then_copy = job
             failure = self._try(pictures)
             try:
                 self._loop.call_soon_threadsafe(self._done, batch, failure)
+                if then_copy is not None:
+                    self._loop.call_soon_threadsafe(then_copy, copy(self._connection))
             except RuntimeError:  # the loop was closed under us: nobody is left to tell
                 return
             del batch, job

@@ -8,6 +8,7 @@ from pathlib import Path
 from bridge.clock import Clock
 from bridge.journal.contract import JournalError, Lease
 from bridge.journal.sqlite import schema
+from bridge.journal.sqlite.checkpoint import BACKSTOP
 from bridge.journal.sqlite.lanes import CAP, Lanes
 from bridge.journal.sqlite.ledger import Backlog, Ledger
 from bridge.journal.sqlite.lock import FolderLock
@@ -16,8 +17,8 @@ from bridge.journal.sqlite.quarantine import Origins
 from bridge.model import SiteId
 
 LEASE = "writer"
-CHECKPOINT_PAGES = 4000
-"""Pages of 4 KiB in the log after which it is copied into the tables."""
+CHECKPOINT_PAGES = 12_000
+"""Pages of 4 KiB in the log after which it is copied into the tables, see ``checkpoint``."""
 
 
 class Opened:
@@ -40,7 +41,7 @@ class Opened:
         self._connections: list[sqlite3.Connection] = []
         try:
             self.writer = self._connect(8192)
-            schema.prepare(self.writer, checkpoint_pages=checkpoint_pages)
+            schema.prepare(self.writer, checkpoint_pages=checkpoint_pages * BACKSTOP)
             schema.migrate(self.writer)
             schema.check_site(self.writer, site)
             self.lease = Lease(LEASE, node, schema.next_epoch(self.writer, LEASE, node))
@@ -48,6 +49,7 @@ class Opened:
             sync_folder(folder)  # SQLite syncs the names of its logs, not the database's own
             self.reader = self._connect(1024)
             self.thread_reader = self._connect(1024)
+            self.copier = self._connect(64)
             self.swept = sweep(self.writer, folder)
             self.ledger = Ledger(self.writer)
             self.origins = Origins(self.writer, quarantine_per_origin)

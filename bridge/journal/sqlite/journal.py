@@ -25,6 +25,7 @@ from bridge.journal.contract import (
 from bridge.journal.sqlite import reads
 from bridge.journal.sqlite.batch import Settling, Waiting
 from bridge.journal.sqlite.budget import Budget, Budgets
+from bridge.journal.sqlite.checkpoint import Checkpoints
 from bridge.journal.sqlite.claims import Claim
 from bridge.journal.sqlite.files import CHECKPOINT_PAGES, Opened
 from bridge.journal.sqlite.lanes import CAP
@@ -74,6 +75,7 @@ class SqliteJournal:
         free_space: FreeSpace,
         before_commit: Callable[[], None] | None,
         state_per_sensor: int,
+        checkpoint_pages: int,
     ) -> None:
         self._opened = opened
         self._clock = clock
@@ -88,7 +90,7 @@ class SqliteJournal:
         self._reader = Reader(opened.thread_reader, opened.folder)
         self._writer = Writer(
             opened.writer, opened.folder, opened.lease, clock, opened.lanes, opened.ledger, opened.origins,
-            self._expired, before_commit,
+            self._expired, before_commit, Checkpoints(opened.copier, checkpoint_pages),
         )  # fmt: skip
         self._budget = Budget(budgets, opened.ledger, opened.oldest, self._writer.recorder.delivery)
         self._writer.budget = self._budget
@@ -129,7 +131,10 @@ class SqliteJournal:
             Opened, path, site, node, clock, quarantine_per_origin=settings.quarantine_per_origin, cached=cached,
             checkpoint_pages=checkpoint_pages,
         )  # fmt: skip
-        return cls(opened, settings, clock, budgets or {}, on_expired, free_space, before_commit, state_per_sensor)
+        return cls(
+            opened, settings, clock, budgets or {}, on_expired, free_space, before_commit, state_per_sensor,
+            checkpoint_pages,
+        )  # fmt: skip
 
     # ---------------------------------------------------------------------------------------------------- decisions
 

@@ -61,6 +61,9 @@ class Rows:
         self.pictures: list[tuple[Path, bytes]] = []
         self.sums = Sums()
 
+    def count(self) -> int:
+        return len(self.messages) + len(self.events) + len(self.entered) + len(self.settles) + len(self.begins)
+
     def insert(self, connection: sqlite3.Connection) -> None:
         """Write what is new."""
         many = connection.executemany

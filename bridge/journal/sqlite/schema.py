@@ -71,6 +71,7 @@ def connect(folder: Path, *, cache: int, readonly: bool = False) -> sqlite3.Conn
     )
     connection.execute(f"PRAGMA cache_size = -{cache}")
     connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute("PRAGMA synchronous = FULL")
     return connection
 
 
@@ -78,7 +79,6 @@ def prepare(connection: sqlite3.Connection, *, checkpoint_pages: int) -> None:
     """Make a new journal's file or accept an old one: write-ahead log, every commit synced."""
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heard only by a file that has no table yet
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA wal_autocheckpoint = {checkpoint_pages:d}")
     connection.execute("PRAGMA secure_delete = OFF")  # Debian turns it on: every purged page would be written as zeros
     connection.execute("PRAGMA journal_size_limit = 67108864")  # give a log grown by a burst back

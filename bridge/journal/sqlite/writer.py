@@ -18,6 +18,7 @@ from bridge.clock import Clock
 from bridge.journal.contract import Fenced, JournalError, Lease, Undone
 from bridge.journal.sqlite.batch import Batch, Chore, NoRoom, Settling, Waiting, is_full
 from bridge.journal.sqlite.budget import Budget
+from bridge.journal.sqlite.checkpoint import Checkpoints
 from bridge.journal.sqlite.claims import Claims
 from bridge.journal.sqlite.commit import Committer
 from bridge.journal.sqlite.landing import land, undo
@@ -50,8 +51,11 @@ class Writer:
         origins: Origins,
         on_expired: Callable[[Backlog, int], None],
         before_commit: Callable[[], None] | None,
+        checkpoints: Checkpoints,
     ) -> None:
         self._connection = connection
+        self._checkpoints = checkpoints
+        self._copies_tail = False
         self._lease = lease
         self._clock = clock
         self._lanes = lanes
@@ -142,7 +146,8 @@ class Writer:
             self._not_written(batch, failure)
         else:
             self._busy = True
-            self._committer.commit(batch, batch.rows.pictures)
+            self._committer.commit(batch, batch.rows.pictures, self._freed if self._checkpoints.tail else None)
+            self._copies_tail = self._checkpoints.tail
 
     def _pending(self) -> bool:
         return bool(self._decisions or self._settlings or self._chores or self.claims.beginning)
@@ -218,11 +223,12 @@ class Writer:
 
     def _done(self, batch: Batch, failure: Exception | None) -> None:
         """Called by the commit thread through the loop."""
-        self._busy = False
+        self._busy = self._copies_tail
         if failure is not None:
             self._failed(batch, failure)
         else:
             self._retry_in = _FIRST_RETRY
+            self._checkpoints.committed(batch.size, batch.rows.count())
             self._ledger.apply(batch.rows.sums)
             self._origins.apply(batch.rows.origins)
             land(batch, self._lanes, self.claims)
@@ -231,6 +237,12 @@ class Writer:
                     self._on_expired(queue, count)
         # Waiters resolved above run in this turn of the loop, before the next batch is built: what they hand in
         # (a new claim, the next message) is in it.
+        self.wake()
+
+    def _freed(self, whole: bool) -> None:
+        """The commit thread has copied the tail of the log and is done with the connection."""
+        self._busy = False
+        self._checkpoints.tail_copied(whole)
         self.wake()
 
     def _not_written(self, batch: Batch, failure: Exception) -> None:
@@ -333,8 +345,9 @@ class Writer:
             await asyncio.wait([idle], timeout=bound)
 
     def stop(self) -> None:
-        """End the commit thread. Blocks for the batch under way."""
+        """End the threads. Blocks for the batch under way."""
         self._committer.stop()
+        self._checkpoints.close()
 
     def tell(self, why: JournalError) -> None:
         """Nothing is written any more: say so to everybody who waits, now and later."""
