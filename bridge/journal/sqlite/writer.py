@@ -28,12 +28,17 @@ from bridge.journal.sqlite.outcomes import conclude
 from bridge.journal.sqlite.quarantine import Origins
 from bridge.journal.sqlite.rows import Recorder, Rows, open_pending
 from bridge.journal.sqlite.schema import BEGUN
+from bridge.model import Delivered
 
 log = logging.getLogger("bridge.journal")
 T = TypeVar("T")
 
 BATCH_DECISIONS = 256
 BATCH_BYTES = 8 * 2**20
+LINGER = 0.02
+"""Seconds an outcome that nobody waits for may wait for company. Were it lost in a crash, the delivery would be looked
+for in the VMS and found; alone it would cost a sync of its own, every second one at an ordinary rate."""
+MOST_LINGERING = 16
 _FIRST_RETRY, _LONGEST_RETRY = 0.1, 5.0
 
 
@@ -71,7 +76,8 @@ class Writer:
         self._settlings: list[Settling] = []
         self._chores: list[Chore[object]] = []
         self.queued_bytes = 0
-        self._scheduled = self._busy = False
+        self._scheduled = self._busy = self._hurry = False
+        self._lingering: asyncio.TimerHandle | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._retry_in = _FIRST_RETRY
         self._idle: list[asyncio.Future[None]] = []
@@ -93,7 +99,10 @@ class Writer:
         self.wake()
 
     def settle(self, settling: Settling) -> None:
+        lane = settling.entry.lane
         self._settlings.append(settling)
+        if lane.window or lane.more or lane.pending or not isinstance(settling.outcome, Delivered):
+            self._hurry = True  # the lane has more to send, or has to be told to wait
         self.wake()
 
     def chore(
@@ -109,9 +118,24 @@ class Writer:
 
     def wake(self) -> None:
         """There may be something to write. Built one turn of the loop later, so that all of this turn is in it."""
-        if not self._busy and not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon(self._build)
+        if self._busy or self._scheduled:
+            return
+        if self._in_no_hurry():
+            if self._lingering is None:
+                self._lingering = self._loop.call_later(LINGER, self._linger_no_more)
+            return
+        self._scheduled = True
+        self._loop.call_soon(self._build)
+
+    def _in_no_hurry(self) -> bool:
+        """Nothing waits but a few outcomes that may as well be written with what comes next."""
+        others = self._hurry or self._decisions or self._chores or self.claims.beginning
+        return not others and 0 < len(self._settlings) < MOST_LINGERING
+
+    def _linger_no_more(self) -> None:
+        self._lingering = None
+        self._hurry = True
+        self.wake()
 
     def _take_decisions(self) -> list[Waiting]:
         size = count = 0
@@ -136,6 +160,10 @@ class Writer:
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
+        self._hurry = False
         batch = Batch(self._take_decisions(), self._settlings, self._chores, self._clock.now())
         self._settlings, self._chores = [], []
         try:
@@ -341,6 +369,7 @@ class Writer:
         if self._busy or (self._pending() and self.fenced is None):
             idle = self._loop.create_future()
             self._idle.append(idle)
+            self._hurry = True
             self.wake()
             await asyncio.wait([idle], timeout=bound)
 
@@ -351,6 +380,8 @@ class Writer:
 
     def tell(self, why: JournalError) -> None:
         """Nothing is written any more: say so to everybody who waits, now and later."""
+        if self._lingering is not None:
+            self._lingering.cancel()
         if self._retry is not None:
             self._retry.cancel()
         self.fenced = self.fenced or Fenced(str(why))
