@@ -1,0 +1,92 @@
+"""The README tried as a new user would: its site passes the checker, its commands are commands."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from bridge.cli.main import main
+from tests.end_to_end.bridge_process import ROOT, command
+
+README = (ROOT / "README.md").read_text()
+_, FIVE_MINUTES = README.split("## Your own site in five minutes", 1)
+FIVE_MINUTES = FIVE_MINUTES.split("\n## ", 1)[0]
+(SITE,) = re.findall(r"```yaml\n(.*?)```", FIVE_MINUTES, re.DOTALL)
+COMMANDS = re.findall(r"^vms-bridge (.*?)(?:\s+#.*)?$", README, re.MULTILINE)
+TARGETS = re.findall(r"^make ([a-z-]+)", README, re.MULTILINE)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    found = tmp_path / "site.yaml"
+    found.write_text(SITE)
+    return found
+
+
+async def test_the_site_of_the_readme_is_right(site: Path) -> None:
+    code, printed = await command("check", str(site))
+    assert code == 0, printed.decode()
+
+
+@pytest.mark.parametrize("mistake", [("profile: cammra", "profile: camra"), ("cameras: [gate-in]", "cameras: [gate]")])
+async def test_and_the_checker_would_have_said_so(site: Path, mistake: tuple[str, str]) -> None:
+    site.write_text(SITE.replace(*mistake))
+    code, printed = await command("check", str(site))
+    assert code == 1
+    assert b"site.yaml:" in printed
+
+
+def test_there_are_commands_to_try() -> None:
+    assert len(COMMANDS) >= 5
+    assert {"demo", "test"} <= set(TARGETS)
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_each_command_line_is_understood(words: str, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As typed beside the site file; stopped where it would begin to work."""
+    monkeypatch.chdir(site.parent)
+    name, *rest = shlex.split(words)
+    begun: list[object] = []
+    module = __import__(f"bridge.cli.{_module(name)}", fromlist=["run"])
+
+    def begin(arguments: object) -> int:
+        begun.append(arguments)
+        return 0
+
+    monkeypatch.setattr(module, "run", begin)
+    assert main([name, *rest]) == 0
+    assert len(begun) == 1
+
+
+def _module(name: str) -> str:
+    from bridge.cli.main import COMMANDS as known
+
+    return next(module for each, (module, _) in known.items() if each == name)
+
+
+def test_the_targets_are_in_the_makefile() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in TARGETS:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_every_file_the_readme_points_to_is_there() -> None:
+    for place in re.findall(r"\]\(([^)#]+)\)", README):
+        if "://" not in place:
+            assert (ROOT / place).exists(), place
+
+
+def test_the_secret_is_written_as_the_readme_says(tmp_path: Path) -> None:
+    """The shell line makes a folder and a file that the bridge accepts."""
+    (line,) = re.findall(r"^(mkdir -m 700 secrets.*?)\s+#", FIVE_MINUTES, re.MULTILINE)
+    assert os.system(f"cd {shlex.quote(str(tmp_path))} && printf token | ({line})") == 0
+    from bridge.config.secrets import SecretStores
+    from bridge.secret import SecretRef
+
+    assert SecretStores(tmp_path / "secrets", environment={}).get(SecretRef("gate-in")).reveal() == "token"
+    assert sys.platform == "win32" or not (tmp_path / "secrets" / "gate-in").stat().st_mode & 0o077
