@@ -106,6 +106,13 @@ class Disk:
             case _:
                 raise ValueError(f"no such kind of step: {step.kind!r}")
 
+    def forget(self, folder: str) -> None:
+        """Nobody will ask for what is below this folder again."""
+        gone = PurePosixPath(folder)
+        for names in (self._now, self._kept):
+            for name in [name for name in names if gone in (name, *name.parents)]:
+                del names[name]
+
     def rebuild(self, folder: Path, survives: Callable[[], bool] = _no) -> None:
         """``survives`` is asked for each unsynced name and write."""
         names = dict(self._kept)

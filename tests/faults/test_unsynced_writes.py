@@ -48,21 +48,24 @@ def recorder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return library
 
 
-def record(recorder: Path, folder: Path, ignore: str | None = None) -> tuple[str, list[Step]]:
-    """Let the workload run; returns the folder it worked in and what it did to the disk."""
-    disk = folder / "disk"
-    disk.mkdir()
+def under(recorder: Path, folder: Path, ignore: str | None = None) -> dict[str, str]:
+    """The environment in which a program's writes below ``folder/disk`` are recorded in ``folder/record``."""
+    (folder / "disk").mkdir()
     environment = {
         **os.environ,
         "LD_PRELOAD": str(recorder),
-        "TRACE_ROOT": str(disk),
+        "TRACE_ROOT": str(folder / "disk"),
         "TRACE_FILE": str(folder / "record"),
         "PYTHONPATH": str(ROOT),
     }
-    if ignore is not None:
-        environment["TRACE_IGNORE"] = ignore
+    return environment if ignore is None else {**environment, "TRACE_IGNORE": ignore}
+
+
+def record(recorder: Path, folder: Path, ignore: str | None = None) -> tuple[str, list[Step]]:
+    """Let the workload run; returns the folder it worked in and what it did to the disk."""
+    disk = folder / "disk"
     command = [sys.executable, "-m", "tests.faults.workload", str(disk)]
-    subprocess.run(command, env=environment, check=True, timeout=60, cwd=ROOT)
+    subprocess.run(command, env=under(recorder, folder, ignore), check=True, timeout=60, cwd=ROOT)
     return str(disk), list(steps(folder / "record"))
 
 
@@ -219,3 +222,22 @@ def test_the_proof_goes_red_when_one_kind_of_sync_is_left_out(recorder: Path, tm
     with pytest.raises(Exception) as caught:  # noqa: PT011 - Lost, or a journal too broken to be opened or read
         cuts(root, taken, tmp_path, lambda number: number % 4 == 0)
     assert "did not finish" not in str(caught.value)
+
+
+def machine(recorder: Path, folder: Path, examples: int, ignore: str | None = None) -> subprocess.CompletedProcess[str]:
+    """The state machine of decide and journal, each kill of which drops what was not synced."""
+    command = [sys.executable, "-m", "tests.faults.unsynced_machine", str(examples), "20"]
+    environment = under(recorder, folder, ignore)
+    return subprocess.run(command, env=environment, timeout=600, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_the_ledger_closes_whatever_happens_when_kills_drop_unsynced_writes(recorder: Path, tmp_path: Path) -> None:
+    ran = machine(recorder, tmp_path, 12)
+    assert ran.returncode == 0, ran.stderr[-4000:] + ran.stdout[-4000:]
+    assert int(ran.stdout.split("kills ")[1]) >= 5
+
+
+def test_and_it_does_not_when_the_log_is_not_synced(recorder: Path, tmp_path: Path) -> None:
+    ran = machine(recorder, tmp_path, 12, ignore="wal")
+    assert ran.returncode != 0
+    assert "was acknowledged and is not there" in ran.stdout + ran.stderr

@@ -1,7 +1,7 @@
 """Whatever happens, in whatever order, the ledger closes: intake and decide over the real journal, no network.
 
-A kill copies the journal's folder as it stands and opens the copy: what was not committed is gone. That committed
-means synced is proved in tests/faults, where unsynced writes are dropped.
+A kill copies the journal's folder as it stands and opens the copy: what was not committed is gone. The same machine
+runs in tests/faults on a disk that drops every write not yet synced.
 """
 
 from __future__ import annotations
@@ -34,13 +34,22 @@ class LedgerMachine(RuleBasedStateMachine):
     def start(self) -> None:
         self.runner = asyncio.Runner()
         self.clock = HandClock()
-        self.folder = Path(tempfile.mkdtemp())
+        self.folder = self.new_folder()
         self.site = site_with_words(CAMERAS)
         self.acknowledged: list[MessageId] = []
         self.said: list[dict[str, object]] = []
         self.failing = 0
         self.delivered: list[tuple[str, int, str]] = []
         self.runner.run(self._open())
+
+    def new_folder(self) -> Path:
+        return Path(tempfile.mkdtemp())
+
+    def left_by_a_kill(self) -> Path:
+        """A new folder with what a kill just now leaves of the journal."""
+        folder = self.new_folder()
+        shutil.copytree(self.folder / "journal", folder / "journal")
+        return folder
 
     async def _open(self) -> None:
         self.journal = await SqliteJournal.open(
@@ -151,10 +160,8 @@ class LedgerMachine(RuleBasedStateMachine):
         self.run(self._reopen_copy())
 
     async def _reopen_copy(self) -> None:
-        copy = Path(tempfile.mkdtemp())
-        shutil.copytree(self.folder / "journal", copy / "journal")
         old, old_folder = self.journal, self.folder
-        self.folder = copy
+        self.folder = self.left_by_a_kill()
         await self._open()
         await old.close()
         shutil.rmtree(old_folder)
@@ -168,7 +175,8 @@ class LedgerMachine(RuleBasedStateMachine):
         if not hasattr(self, "journal"):
             return
         books = self.run(books_of(self.journal, [SENSOR]))
-        assert problems(books, self.acknowledged, [CameraId(camera) for camera in CAMERAS]) == []
+        found = problems(books, self.acknowledged, [CameraId(camera) for camera in CAMERAS])
+        assert not found, found
         assert len(set(self.delivered)) == len(self.delivered), "a delivery was claimed twice"
 
     def teardown(self) -> None:
