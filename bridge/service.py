@@ -139,6 +139,8 @@ class Service:
         self._stopped = asyncio.Event()
         self._reloading = asyncio.Lock()
         self.conditions = Conditions(clock)
+        self._over_budget: set[str] = set()
+        journal.on_expired = self._expired
         self.intake = Intake(site, journal, clock, self.conditions, observer)
         self._targets: dict[VmsId, VmsTarget] = {vms: self._target(site, vms) for vms in site.vms}
         self.deliveries = Deliveries(
@@ -209,9 +211,18 @@ class Service:
         await self.deliveries.drain(bound)
         self._stopped.set()
 
+    def _expired(self, vms: VmsId, urgency: Urgency, count: int) -> None:
+        """Undelivered events over their VMS's budget were given up, the oldest first; the totals count them."""
+        key = f"budget {vms} {urgency.name.lower()}"
+        self._over_budget.add(key)
+        self.conditions.begin(key, "more waits than may; the oldest are given up (see: status, expired)")
+
     async def _keep_house(self) -> None:
         while True:
+            over, self._over_budget = self._over_budget, set()
             await self._clock.sleep(60.0)
+            for key in over - self._over_budget:
+                self.conditions.end(key, "within the budget again")
             await self.journal.purge(self._clock.now().utc.timestamp() - self.site.journal.retention)
 
     # --------------------------------------------------------------------------------------------------- connectors
