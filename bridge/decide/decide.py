@@ -8,6 +8,7 @@ do the sensor's rules let it through â†’ which condition does it open or close â
 from __future__ import annotations
 
 from collections.abc import Iterable
+from hashlib import blake2b
 
 import msgspec
 
@@ -112,7 +113,7 @@ class _Judge:
             why = draft.why if isinstance(draft, Malformed) else routed.why
             self._quarantine(item.index, sensor, message, why, unknown=isinstance(item, Item) and sensor is None)
             return
-        told = StateKey(sensor.id, DEDUP, draft.dedup) if draft.dedup is not None else None
+        told = StateKey(sensor.id, DEDUP, _short(draft.dedup)) if draft.dedup is not None else None
         if told is not None:
             before = self.recall(told)
             if before is not None:
@@ -318,6 +319,11 @@ class _Judge:
 
     def _set(self, key: StateKey, value: bytes | None, expires: float, due_in: float | None = None) -> None:
         self._changes[key] = StateChange(key, value, expires, due_in)
+
+
+def _short(identity: str) -> str:
+    """96 bits of an identity: many are remembered, and only equality counts."""
+    return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
 def _kept(routed: Routed, message_id: MessageId) -> KeptMessage:

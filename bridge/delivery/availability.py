@@ -20,7 +20,7 @@ AWAY = 3
 SILENT, REFUSED = 1, 2
 """What a request without an answer counts, and one that surely was not taken; a VMS counts as away from ``AWAY`` in a
 row. One refusal is not enough: a gateway's odd 502 is told in the same way as a refused connection."""
-LONGEST = 30.0
+LONGEST = 10.0
 """Seconds between probes at most."""
 LONGEST_WITH_ALARM = 5.0
 """The same while an alarm waits."""

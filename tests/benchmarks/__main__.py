@@ -21,7 +21,7 @@ from pathlib import Path
 
 import uvloop
 
-from tests.benchmarks.peers import Readers, Vms, port_of
+from tests.benchmarks.peers import Readers, Vms, malformed, port_of
 from tests.benchmarks.process import Child
 from tests.benchmarks.site import write_site
 
@@ -156,6 +156,29 @@ async def bench_latency(report: Report, scale: float) -> None:
                 goal = "goal ≤ 5 ms" if (name, rate) == ("p99", 500) else ""
                 report.say(f"sensor to VMS at {rate}/s: {name}", value, "ms", goal)
             report.say(f"CPU at {rate}/s", busy * 100, "%")
+
+
+async def bench_flood(report: Report, scale: float) -> None:
+    """What 100,000 malformed bodies of one sender cost the others, who say 100 messages a second, and the memory."""
+    count = int(100_000 * scale)
+    async with bridge(200, 1) as running:
+        others = Readers(running.port, 200)
+        await others.open_loop(16, 100, 3)
+        await running.vms.until(300)
+        flooding = Readers(running.port, 1, malformed)
+        await flooding.closed_loop(1, 500)
+        before = running.child.memory()[0]
+        others.left.clear()
+        flood = asyncio.ensure_future(flooding.closed_loop(1, count))
+        while not flood.done():
+            await others.open_loop(16, 100, 5)
+        await flood
+        await running.vms.until(others.next)
+        for name, value in zip(("p50", "p95", "p99", "max"), percentiles(running.vms, others), strict=True):
+            report.say(f"sensor to VMS at 100/s beside a flood: {name}", value, "ms")
+        report.say("malformed bodies", count / flood.result(), "per s")
+        report.say(f"RSS more after {count:,} of them", running.child.memory()[0] - before, "MiB", "goal: flat")
+        report.say("refused to the others", others.refused, "messages", "must be 0")
 
 
 async def bench_idle(report: Report, scale: float) -> None:

@@ -45,6 +45,12 @@ def request(number: int, sensor: int) -> bytes:
     )
 
 
+def malformed(number: int, sensor: int) -> bytes:
+    """A POST that begins like a message and is none."""
+    body = b'{"packetCounter":"%d","carState":' % number
+    return b"POST /s/%d HTTP/1.1\r\nHost: bridge\r\nContent-Length: %d\r\n\r\n%s" % (sensor, len(body), body)
+
+
 class Exchange(asyncio.Protocol):
     """HTTP/1.1 messages with a Content-Length, one after the other."""
 
@@ -141,10 +147,11 @@ class _Taking(Exchange):
 class Readers:
     """Posts from many sensors over keep-alive connections. ``left``: plate → monotonic seconds it was written."""
 
-    def __init__(self, port: int, sensors: int, first: int = 0) -> None:
+    def __init__(self, port: int, sensors: int, make: Callable[[int, int], bytes] = request) -> None:
         self.port = port
+        self.make = make
         self.sensors = sensors
-        self.next = first
+        self.next = 0
         self.left: dict[bytes, float] = {}
         self.acknowledged = 0
         self.refused = 0
@@ -210,7 +217,7 @@ class _Reading(Exchange):
         readers = self.readers
         number = readers.next
         readers.next += 1
-        data = request(number, number % readers.sensors)
+        data = readers.make(number, number % readers.sensors)
         readers.left[b"P%07d" % number] = time.monotonic()
         assert self.transport is not None
         self.transport.write(data)
