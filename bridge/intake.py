@@ -16,13 +16,14 @@ from collections.abc import Iterable, Sequence
 
 from bridge.clock import Clock
 from bridge.config.site import Site
-from bridge.decide.decide import decide, decide_timer, sensors_of
+from bridge.decide.decide import decide, decide_timer, sensors_of, undecided
 from bridge.decide.memory import Fact, Memory
 from bridge.journal.contract import Fenced, Full, Journal, JournalError, StateRow, Undone
 from bridge.model import (
     Decision,
     Fate,
     Instant,
+    Malformed,
     Message,
     MessageId,
     Position,
@@ -33,7 +34,7 @@ from bridge.model import (
     Urgency,
 )
 from bridge.observer import Observer
-from bridge.routing import Routed, Router
+from bridge.routing import Routed, RoutedItem, Router
 from bridge.supervision import Conditions
 
 log = logging.getLogger("bridge.intake")
@@ -116,7 +117,7 @@ class Intake:
             return Receipt(ReceiptKind.LATER, "stopping", after=LATER)
         if self._waiting >= self._limit:
             return Receipt(ReceiptKind.LATER, "overloaded", after=LATER)
-        routed = fired if fired is not None else self._router.route(message)
+        routed = fired if fired is not None else self._route(message)
         sensors = [sensor.id for sensor in sensors_of(routed)]
         self._waiting += 1
         try:
@@ -140,12 +141,23 @@ class Intake:
             self._waiting -= 1
         return _receipt(decision, message_id)
 
+    def _route(self, message: Message) -> Routed:
+        try:
+            return self._router.route(message)
+        except Exception as error:  # a profile must not raise; if one does, only this message suffers
+            log.exception("a message of connector %s could not be read", message.connector)
+            return Routed(message, (RoutedItem(Malformed(0, f"reading it failed: {error!r}")),))
+
     def _decide(
         self, message: Message, routed: Routed, sensors: Sequence[SensorId], test: bool
     ) -> tuple[MessageId, Decision, asyncio.Future[None]]:
         at = message.arrived
         message_id = self._ids.next(at)
-        decision = decide(self._site, routed, message_id, self._memory, at, test)
+        try:
+            decision = decide(self._site, routed, message_id, self._memory, at, test)
+        except Exception as error:  # a fault of ours: the message is kept for whoever mends it, nobody else suffers
+            log.exception("message %s could not be decided", message_id)
+            decision = undecided(routed.message, message_id, at, f"deciding it failed: {error!r}")
         for sensor in sensors:
             self.heard[sensor] = at
         return message_id, decision, self._commit(decision, sensors)
@@ -249,7 +261,12 @@ class Intake:
                 if fact.due > now.monotonic:
                     self._set_timer(fact.due, key)
                     continue
-                decision = decide_timer(self._site, key, self._memory, now)
+                try:
+                    decision = decide_timer(self._site, key, self._memory, now)
+                except Exception:  # a fault of ours must not stop all other timers; it is tried again
+                    log.exception("the timer of %s %s could not be decided", key.sensor, key.key)
+                    self._set_timer(now.monotonic + 60.0, key)
+                    continue
                 try:
                     commits.append((decision, self._commit(decision, [key.sensor]), [key.sensor]))
                 except JournalError as error:

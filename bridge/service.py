@@ -22,7 +22,7 @@ from bridge.config.registry import connector_class, vms_class
 from bridge.config.site import Site
 from bridge.delivery.dispatch import Deliveries
 from bridge.intake import Intake
-from bridge.journal.contract import Totals
+from bridge.journal.contract import Fenced, JournalError, Totals
 from bridge.journal.sqlite import SqliteJournal
 from bridge.model import (
     ConnectorId,
@@ -223,7 +223,12 @@ class Service:
             await self._clock.sleep(60.0)
             for key in over - self._over_budget:
                 self.conditions.end(key, "within the budget again")
-            await self.journal.purge(self._clock.now().utc.timestamp() - self.site.journal.retention)
+            try:
+                await self.journal.purge(self._clock.now().utc.timestamp() - self.site.journal.retention)
+            except Fenced:
+                raise
+            except JournalError as error:  # a full disk, say: the next round tries again
+                log.warning("old records could not be removed: %s", error)
 
     # --------------------------------------------------------------------------------------------------- connectors
 

@@ -64,6 +64,17 @@ def decide(
     return judge.decision(_kept(routed, message_id))
 
 
+def undecided(message: Message, message_id: MessageId, at: Instant, why: str) -> Decision:
+    """What follows from a message that could not be decided, because of a fault of ours: it is kept, and said."""
+    origin = f"{message.connector} {message.origin.peer} {message.origin.place}"
+    return Decision(
+        at=at,
+        message=KeptMessage(id=message_id, message=message),
+        verdicts=(Verdict(0, Fate.QUARANTINED, why=why),),
+        quarantined=(Quarantined(0, origin, why),),
+    )
+
+
 def decide_timer(site: Site, key: StateKey, memory: Memory, at: Instant) -> Decision:
     """What follows when the timer of a fact fires: a hold has ended. The timer is gone with this decision."""
     judge = _Judge(site, memory, at, False)

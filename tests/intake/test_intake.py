@@ -12,7 +12,7 @@ from bridge.intake import Intake
 from bridge.journal.contract import Full, Undone
 from bridge.model import Fate, Receipt, ReceiptKind
 from bridge.supervision import Conditions
-from tests.intake.conftest import HandClock, HeldJournal, message, site_with_words
+from tests.intake.conftest import HandClock, HeldJournal, Words, message, site_with_words
 
 
 class Door:
@@ -150,5 +150,40 @@ async def test_each_item_of_a_batch_has_its_verdict(door: Door) -> None:
     await door.settled([task])
     fates = [verdict.fate for verdict in door.journal.committing[0][0].verdicts]
     assert fates == [Fate.RAISED, Fate.DUPLICATE, Fate.RAISED]
+    door.journal.keep()
+    await task
+
+
+async def test_a_profile_that_breaks_its_promise_costs_one_message(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Words, "items", lambda self, message: 1 // 0)
+    receipt = await door.now(door.intake.submit(message(door.clock, id=1)))
+    assert (receipt.kind, receipt.kept) == (ReceiptKind.MALFORMED, True)
+    monkeypatch.undo()
+    assert (await door.now(door.intake.submit(message(door.clock, id=1)))).kind is ReceiptKind.ACCEPTED
+
+
+async def test_a_message_that_cannot_be_decided_is_kept_and_costs_nobody_else(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.decide.decide.event_of", lambda *_: 1 // 0)
+    receipt = await door.now(door.intake.submit(message(door.clock, id=1)))
+    assert (receipt.kind, receipt.kept) == (ReceiptKind.MALFORMED, True)
+    assert "ZeroDivisionError" in receipt.why
+    monkeypatch.undo()
+    assert (await door.now(door.intake.submit(message(door.clock, id=1)))).kind is ReceiptKind.ACCEPTED
+
+
+async def test_a_timer_that_cannot_be_decided_is_tried_again_and_stops_no_other(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await door.now(door.intake.submit(message(door.clock, thing="car", hold=1.5, plate="A")))
+    door.clock.seconds = 2.0
+    monkeypatch.setattr("bridge.intake.decide_timer", lambda *_: 1 // 0)
+    await door.intake.fire_due()
+    monkeypatch.undo()
+    door.clock.seconds = 63.0
+    task = asyncio.create_task(door.intake.fire_due())
+    await door.settled([task])
+    assert [event.title for decision, _ in door.journal.committing for event in decision.events] == ["A"]
     door.journal.keep()
     await task
