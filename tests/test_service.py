@@ -1,0 +1,83 @@
+"""The service around its rooms: what goes wrong while it keeps house is said, and stops nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bridge.clock import SystemClock
+from bridge.config.secrets import SecretStores
+from bridge.config.site import JournalSettings
+from bridge.journal.contract import Undone
+from bridge.model import Urgency, VmsId
+from bridge.service import Service
+from tests.decide.conftest import site_of
+
+
+class MinuteByHand(SystemClock):
+    """The minutes between two rounds of housekeeping pass when the test says so."""
+
+    def __init__(self) -> None:
+        self.minutes: asyncio.Queue[None] = asyncio.Queue()
+        self.waiting = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds != 60.0:
+            return await super().sleep(seconds)
+        self.waiting.set()
+        return await self.minutes.get()
+
+    async def pass_a_minute(self) -> None:
+        """And wait until the next round is over."""
+        async with asyncio.timeout(10):
+            await self.waiting.wait()
+            self.waiting.clear()
+            self.minutes.put_nowait(None)
+            await self.waiting.wait()
+
+
+@pytest.fixture
+def clock() -> MinuteByHand:
+    return MinuteByHand()
+
+
+@pytest.fixture
+async def service(tmp_path: Path, clock: MinuteByHand) -> AsyncIterator[Service]:
+    journal = JournalSettings(path=tmp_path / "journal")
+    site = msgspec.structs.replace(site_of(), vms={}, cameras={}, connectors={}, sensors={}, journal=journal)
+    started = await Service.start(site, SecretStores(), clock=clock)
+    running = asyncio.create_task(started.run())
+    yield started
+    await started.stop(5.0)
+    async with asyncio.timeout(10):
+        await running
+
+
+async def test_old_records_that_cannot_be_removed_are_tried_again_and_stop_nothing(
+    service: Service, clock: MinuteByHand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds = []
+
+    async def refuse(older_than: float, limit: int = 0) -> int:
+        rounds.append(older_than)
+        raise Undone("the disk is full")
+
+    monkeypatch.setattr(service.journal, "purge", refuse)
+    await clock.pass_a_minute()
+    await clock.pass_a_minute()
+    assert len(rounds) == 2
+
+
+async def test_a_spent_budget_is_a_condition_until_nothing_more_expires(service: Service, clock: MinuteByHand) -> None:
+    assert service.journal.on_expired is not None
+    await clock.pass_a_minute()
+    service.journal.on_expired(VmsId("cloud"), Urgency.NOTICE, 3)
+    assert [condition.key for condition in service.conditions.held()] == ["budget cloud notice"]
+    await clock.pass_a_minute()
+    assert service.conditions.holds("budget cloud notice"), "it may still be spending"
+    await clock.pass_a_minute()
+    assert not service.conditions.holds("budget cloud notice")
