@@ -23,6 +23,7 @@ COMMANDS = {
     "status": ("status", "how a running service is"),
     "events": ("events", "search the events of a journal"),
     "dead": ("dead", "list, replay or drop what a VMS refused"),
+    "profile": ("profile", "list, show, test and begin device profiles"),
     "simulate": ("simulate", "simulated readers and a simulated VMS, to try things with"),
 }
 

@@ -10,24 +10,27 @@ import msgspec
 
 
 class Issued(msgspec.Struct, kw_only=True):
-    """One message of one vehicle, once, however often it was sent.
+    """One message of one thing, once, however often it was sent.
 
-    ``number``: its place among the messages of its sensor, in the order they are sent. ``expect``: what must stand
-    in the VMS once this message counts (field → value). ``acknowledged``: the receiver said it has it.
+    The thing is ``car`` of ``serial`` at ``sensor``: a vehicle's running number at a reader, and for other sources what
+    they number. ``number``: its place among the messages of its sensor, in the order they are sent. ``expect``: what
+    must stand in the VMS once this message counts (field → value). ``acknowledged``: the receiver said it has it.
     ``unsure``: sent, and neither acknowledged nor known to be lost; on a way without acknowledgement, written just
-    before the connection broke. ``written``: on such a way, handed to the network.
+    before the connection broke. ``written``: on such a way, handed to the network. ``urgency``: the lane it takes.
+    ``ordered``: False where nobody promises its place, for a poll brought it after an outage.
     """
 
     sensor: str
     serial: str
     car: int
     state: str
-    capture_timestamp: int
-    plate: str
     number: int
+    capture_timestamp: int = 0
+    plate: str = ""
     raises: bool = False
     """Whether the vehicle's event is raised at the latest with this message, however long the hold."""
-    alarm: bool = False
+    urgency: str = "notice"
+    ordered: bool = True
     expect: dict[str, str] = {}
     picture: str = ""
     """SHA-256 of its picture, where the ledger is to compare it."""
@@ -37,6 +40,10 @@ class Issued(msgspec.Struct, kw_only=True):
     attempts: int = 0
     status: int = 0
     """The last HTTP status; 0 before there was one."""
+
+    @property
+    def alarm(self) -> bool:
+        return self.urgency == "alarm"
 
     @property
     def sure(self) -> bool:

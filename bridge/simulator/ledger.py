@@ -86,7 +86,7 @@ def compare(log: Log, arrivals: Iterable[Arrival], cameras: Mapping[str, Sequenc
 class _Ledger:
     def __init__(self, log: Log, arrivals: Sequence[Arrival], cameras: Mapping[str, Sequence[str]]) -> None:
         self._vehicles = log.vehicles()
-        self._by_plate = {each.plate: each.vehicle for each in log.issued}
+        self._by_plate = {each.plate: each.vehicle for each in log.issued if each.plate}
         self._issued = len(log.issued)
         self._cameras = cameras
         self._strangers: list[Arrival] = []
@@ -152,11 +152,11 @@ class _Ledger:
 
     def _order(self) -> Property:
         found = Property(ORDER)
-        lanes: defaultdict[tuple[str, str, bool], list[tuple[int, Vehicle]]] = defaultdict(list)
+        lanes: defaultdict[tuple[str, str, str], list[tuple[int, Vehicle]]] = defaultdict(list)
         for (vehicle, camera), arrivals in self._there.items():
             messages = self._vehicles[vehicle]
-            if not any(message.unsure for message in messages):
-                lanes[vehicle[0], camera, messages[0].alarm].append((arrivals[0].order, vehicle))
+            if not any(message.unsure or not message.ordered for message in messages):
+                lanes[vehicle[0], camera, messages[0].urgency].append((arrivals[0].order, vehicle))
         for (sensor, camera, _), lane in lanes.items():
             earliest: tuple[int, Vehicle] | None = None  # of those that stand later: by when it had to be raised
             for _, vehicle in sorted(lane, reverse=True):
@@ -200,4 +200,4 @@ def _agrees(arrival: Arrival, expect: Mapping[str, str]) -> bool:
 
 def _name(messages: Sequence[Issued]) -> str:
     first, last = messages[0], messages[-1]
-    return f"vehicle {last.plate} (carID {first.car} of {first.sensor})"
+    return f"{f'vehicle {last.plate}' if last.plate else last.state} ({first.car} of {first.sensor} {first.serial})"

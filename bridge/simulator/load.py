@@ -163,11 +163,11 @@ class _Template:
             plate=text,
             number=log.next_number(self._sensor),
             raises=True,
-            alarm=alarm,
+            urgency="alarm" if alarm else "notice",
             expect={"plate": text, "country": "CZE", "direction": "in", "make": "Skoda", "list_mode": mode or "none"},
             picture=hashlib.sha256(shot).hexdigest() if shot else "",
         )
-        return Outgoing(request, log.add(issued))
+        return Outgoing(request, (log.add(issued),))
 
 
 _PLAIN = Quirks()

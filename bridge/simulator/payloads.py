@@ -61,6 +61,9 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     expect_continue: bool = False
 
 
+_PLAIN = Quirks()
+
+
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """Who the reader says it is. ``serial`` is the MAC without colons; ``device`` what the installer typed."""
 
@@ -179,8 +182,16 @@ def multipart(text: bytes, counter: int, pictures: tuple[bytes, ...], quirks: Qu
     return body if quirks.no_last_boundary else body + b"--" + BOUNDARY + b"--" + end
 
 
-def post(path: str, host: str, content_type: str, body: bytes, authorization: str, quirks: Quirks) -> bytes:
-    """The whole HTTP request."""
+def post(
+    path: str,
+    host: str,
+    content_type: str,
+    body: bytes,
+    authorization: str = "",
+    quirks: Quirks = _PLAIN,
+    *headers: str,
+) -> bytes:
+    """The whole HTTP request; ``headers``: more lines for its head."""
     head = [f"POST {path} HTTP/{'1.0' if quirks.old_http else '1.1'}"]
     if not quirks.old_http:
         head.append(f"Host: {host}")
@@ -195,7 +206,7 @@ def post(path: str, host: str, content_type: str, body: bytes, authorization: st
         body = b"".join([b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks]) + b"0\r\n\r\n"
     else:
         head.append(f"Content-Length: {len(body)}")
-    return "\r\n".join([*head, "", ""]).encode("latin-1") + body
+    return "\r\n".join([*head, *headers, "", ""]).encode("latin-1") + body
 
 
 FORM = f"multipart/form-data; boundary={BOUNDARY.decode()}"

@@ -154,7 +154,7 @@ class Reader:
         at = time.time_ns() // 1_000_000
         issued = self.log.add(issue(self.log, self.settings.sensor, self.who.serial, sighting, at))
         for profile in range(1, self.settings.quirks.profiles + 1):
-            self.uplink.put(Outgoing(self._bytes(sighting, at, next(self._counter), profile), issued))
+            self.uplink.put(Outgoing(self._bytes(sighting, at, next(self._counter), profile), (issued,)))
 
     def _bytes(self, sighting: Sighting, at: int, counter: int, profile: int) -> bytes:
         settings, quirks = self.settings, self.settings.quirks
@@ -200,7 +200,7 @@ def issue(log: Log, sensor: str, serial: str, sighting: Sighting, at: int) -> Is
         plate=sighting.plate,
         number=log.next_number(sensor),
         raises=sighting.raises,
-        alarm=vehicle.listed == "block",
+        urgency="alarm" if vehicle.listed == "block" else "notice",
         expect=expect,
     )
 

@@ -19,8 +19,10 @@ DARK = 3.0
 
 
 class Outgoing(msgspec.Struct):
+    """``issued``: what the ledger knows of it, one for each thing it tells of."""
+
     data: bytes
-    issued: Issued
+    issued: tuple[Issued, ...]
 
 
 class Uplink(Protocol):
@@ -122,24 +124,24 @@ class HttpUplink:
 
     async def send(self, outgoing: Outgoing) -> Reply | None:
         """One try; what became of it is written into the log. None: no answer."""
-        issued = outgoing.issued
-        issued.attempts += 1
         self._log.sent += 1
         began = time.perf_counter()
-        issued.unsure = not issued.acknowledged
+        for issued in outgoing.issued:
+            issued.attempts += 1
+            issued.unsure = not issued.acknowledged
         try:
             reply = await self._client.send(outgoing.data)
         except Cut:
             self._log.cut += 1
             return None
-        issued.status = reply.status
-        if reply.taken:
-            issued.acknowledged = True
-            if self._keep_latencies:
-                self._log.latencies.append(time.perf_counter() - began)
-        else:
+        if not reply.taken:
             self._log.refused += 1
-        issued.unsure = not issued.acknowledged and issued.attempts > 1
+        elif self._keep_latencies:
+            self._log.latencies.append(time.perf_counter() - began)
+        for issued in outgoing.issued:
+            issued.status = reply.status
+            issued.acknowledged = issued.acknowledged or reply.taken
+            issued.unsure = not issued.acknowledged and issued.attempts > 1
         return reply
 
     async def once(self, request: bytes) -> Reply | None:
@@ -203,9 +205,10 @@ class TcpUplink:
         now = time.monotonic()
         while self._recent and self._recent[0][0] < now - DARK:
             self._recent.popleft()
-        self._recent.append((now, outgoing.issued))
-        outgoing.issued.written = True
-        outgoing.issued.attempts += 1
+        for issued in outgoing.issued:
+            self._recent.append((now, issued))
+            issued.written = True
+            issued.attempts += 1
         self._log.sent += 1
         data, step = outgoing.data, self._split or len(outgoing.data)
         for at in range(0, len(data), step):

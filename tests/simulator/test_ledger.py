@@ -38,7 +38,7 @@ def world() -> tuple[Log, list[Arrival]]:
     """Five vehicles at the gate, two in the yard; all arrived as they should. The fourth at the gate is an alarm."""
     log = Log()
     for car in range(1, 6):
-        said(log, car, alarm=car == 4)
+        said(log, car, urgency="alarm" if car == 4 else "notice")
     for car in (1, 2):
         said(log, car, sensor="yard")
     arrivals: list[Arrival] = []
