@@ -26,7 +26,8 @@ MAY_KNOW: dict[str, frozenset[str]] = {
     "bridge.secret": NOBODY,
     "bridge.clock": frozenset({"bridge.model"}),
     "bridge.supervision": frozenset({"bridge.model", "bridge.clock"}),
-    "connectors": frozenset({"bridge.model", "bridge.secret", "bridge.units"}),
+    "bridge.asgi": NOBODY,
+    "connectors": frozenset({"bridge.asgi", "bridge.model", "bridge.secret", "bridge.units"}),
     "bridge.vms": frozenset({"bridge.model", "bridge.secret", "bridge.units", "bridge.clock"}),
     # Of the configuration only its pure half: text in; values, or faults with line and column, out.
     "bridge.profiles": frozenset(
@@ -86,7 +87,9 @@ MAY_KNOW: dict[str, frozenset[str]] = {
         }
     ),
     # It serves whatever looks like a service, so that it need not know how one is made.
-    "bridge.control": frozenset({"bridge.model", "bridge.config.site", "bridge.journal.contract", "bridge.units"}),
+    "bridge.control": frozenset(
+        {"bridge.asgi", "bridge.model", "bridge.config.site", "bridge.journal.contract", "bridge.units"}
+    ),
     "bridge.service": EVERYTHING,
     "bridge.cli": EVERYTHING,
     "bridge.simulator": EVERYTHING,
@@ -106,7 +109,7 @@ OUTSIDE = {
     "select",
     "signal",
 }
-NETWORK = {"aiohttp", "httpx", "uvicorn", "httptools", "uvloop"}
+NETWORK = {"aiohttp", "httpx", "httptools", "uvloop"}
 
 # Room → modules of others it may not import: what would make it impure, or belongs to another room.
 MAY_NOT_USE: dict[str, set[str]] = {
@@ -115,7 +118,7 @@ MAY_NOT_USE: dict[str, set[str]] = {
     "bridge.profiles": OUTSIDE | NETWORK | {"sqlite3", "random", "uuid"},
     "bridge.routing": OUTSIDE | NETWORK | {"sqlite3", "random", "uuid"},
     "bridge.journal": NETWORK | {"http", "cel", "pydantic"},
-    "bridge.vms": {"sqlite3", "uvicorn", "cel", "yaml"},
+    "bridge.vms": {"sqlite3", "cel", "yaml"},
     "bridge.delivery": NETWORK | {"sqlite3", "http", "socket", "cel", "pydantic"},
     "connectors": {"sqlite3", "cel", "yaml", "httpx", "aiohttp"},
 }
@@ -239,7 +242,7 @@ def _loaded(code: str) -> set[str]:
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_asking_for_help_loads_no_library(command: str) -> None:
     code = f"from bridge.cli.main import main\ntry: main([{command!r}, '--help'])\nexcept SystemExit: pass"
-    heavy = {"aiohttp", "httpx", "keyring", "uvicorn", "cel", "pydantic", "yaml", "sqlite3", "bridge.service"}
+    heavy = {"aiohttp", "httpx", "keyring", "httptools", "cel", "pydantic", "yaml", "sqlite3", "bridge.service"}
     assert not heavy & _loaded(code)
 
 

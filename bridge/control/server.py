@@ -15,7 +15,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import difflib
 import hmac
 import logging
@@ -217,43 +216,15 @@ async def _gone(receive: Receive) -> None:
 async def serve(control: Control, tap: Tap, door: Door) -> None:
     """Answer at an open door until cancelled; then end the taps, let running calls finish, close the door.
 
-    uvicorn's protocol alone, without its server: no signal handlers, nothing that wakes while nobody calls.
+    A connection rests 5 s at most, and nothing wakes while nobody calls.
     """
-    import uvicorn
-    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-    from uvicorn.server import ServerState
+    from bridge.asgi import Limits, Server
 
-    config = uvicorn.Config(
-        control,
-        http=HttpToolsProtocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        limit_concurrency=64,
-        timeout_keep_alive=5,
-    )
-    config.load()
-    state = ServerState()
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: HttpToolsProtocol(config=config, server_state=state, app_state={}), sock=door.socket
-    )
+    server = Server(control, Limits(connections=64, slow=5.0, idle=5.0))
+    await server.start(door.socket)
     try:
-        await server.serve_forever()
+        await asyncio.get_running_loop().create_future()  # until cancelled
     finally:
-        server.close()
         tap.close()
-        for connection in list(state.connections):
-            connection.shutdown()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LEAVE):
-                while state.tasks:
-                    await asyncio.wait(set(state.tasks))
-        for task in list(state.tasks):
-            task.cancel()
-        for connection in list(state.connections):
-            connection.transport.abort()
+        await server.finish(LEAVE)
         door.close()

@@ -1,7 +1,7 @@
 """A small HTTP/1.1 server for simulators: what was asked word for word, and power over the connection.
 
 Not ASGI: a simulator must keep the request as it stood on the wire (names of headers in their own case), and must be
-able to cut a connection or close its port. Parsing is httptools, as in uvicorn.
+able to cut a connection or close its port. Parsing is httptools, as in ``bridge.asgi``.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class HttpConnector:
 
     async def run(self, intake: Intake, link: Link, mode: Mode) -> None:
         """Raises OSError when the port or the certificate cannot be had."""
-        from connectors.http.server import Listener  # uvicorn is imported where it is used
+        from connectors.http.server import Listener  # httptools and ssl are imported where they are used
 
         self._app.begin(intake, mode, self.accept_in_observe)
         socket = open_listener(self._settings.bind)
@@ -83,7 +83,7 @@ class HttpConnector:
             try:
                 self.bound = bound_to(socket)
                 link.up(f"listening on {self.bound}")
-                await listener.watch()
+                await asyncio.get_running_loop().create_future()  # until cancelled
             except asyncio.CancelledError:
                 pass  # to stop is to finish what is in flight, and then to return
             finally:

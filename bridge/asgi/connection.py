@@ -1,0 +1,240 @@
+"""One client's connection: requests are parsed as they come and answered one after the other, in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, cast
+from urllib.parse import unquote
+
+import httptools
+
+from bridge.asgi.exchange import Exchange, Scope
+
+if TYPE_CHECKING:
+    from bridge.asgi.server import Server
+
+log = logging.getLogger("bridge.asgi")
+
+MOST_AHEAD = 16
+"""Requests that may wait on one connection for those before them; then it is not read."""
+
+_NOT_HTTP = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 12\r\nconnection: close\r\n\r\nnot HTTP/1.1"
+_HEAD_TOO_LONG = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 13\r\nconnection: close\r\n\r\nhead too long"
+)
+_FAULT = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class Connection(asyncio.Protocol):
+    """``since``: when what it does now began (loop time): to rest, or to read a head."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._transport: asyncio.Transport | None = None
+        parser = self._parser = httptools.HttpRequestParser(self)
+        if hasattr(parser, "set_dangerous_leniencies"):
+            # What follows a request that says "Connection: close" is ignored instead of spoiling its answer.
+            parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._client: tuple[str, int] | None = None
+        self._secure = False
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._expects = False
+        self._head_length = 0
+        self._in_head = True
+        self._parsing: Exchange | None = None
+        self._working: Exchange | None = None
+        self._waiting: deque[Exchange] = deque()
+        self._answered = False
+        self._last = False
+        self._paused = False
+        self._drained: asyncio.Event | None = None
+        self.since = server.loop.time()
+
+    # ---------------------------------------------------------------------------------------------- from the loop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        self._client = (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) else None
+        self._secure = transport.get_extra_info("sslcontext") is not None
+        if not self._server.welcome(self):
+            self._transport.write(self._server.crowded)
+            self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._server.farewell(self)
+        self._transport = None
+        if self._drained is not None:
+            self._drained.set()
+        for exchange in (self._parsing, self._working, *self._waiting):
+            if exchange is not None:
+                exchange.disconnected()
+        self._waiting.clear()
+
+    def data_received(self, data: bytes) -> None:
+        if self._last:
+            return
+        if self._in_head:
+            if not self._head_length and not self.at_work:
+                self.since = self._server.loop.time()
+            self._head_length += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._last = True  # what comes after is of another protocol
+        except httptools.HttpParserError:
+            self._broken(_NOT_HTTP, "not http")
+            return
+        if self._in_head and self._head_length > self._server.limits.head:
+            self._broken(_HEAD_TOO_LONG, "head too long")
+            return
+        if self._working is None:
+            self._next()
+        elif len(self._waiting) > MOST_AHEAD:
+            self.stop_reading()
+
+    def pause_writing(self) -> None:
+        self._drained = asyncio.Event()
+
+    def resume_writing(self) -> None:
+        if self._drained is not None:
+            self._drained.set()
+            self._drained = None
+
+    # -------------------------------------------------------------------------------------------- from the parser
+
+    def on_message_begin(self) -> None:
+        self._url = b""
+        self._headers = []
+        self._expects = False
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self._expects = True
+        self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        parser = self._parser
+        version = parser.get_http_version()
+        url = httptools.parse_url(self._url)
+        path = (url.path or b"").decode("latin-1")
+        scope: Scope = {
+            "type": "http",
+            "http_version": version,
+            "method": parser.get_method().decode("ascii"),
+            "scheme": "https" if self._secure else "http",
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": url.path or b"",
+            "query_string": url.query or b"",
+            "headers": self._headers,
+            "client": self._client,
+        }
+        keep = version != "1.0" and parser.should_keep_alive() and not parser.should_upgrade()
+        self._parsing = Exchange(self, scope, keep, self._expects)
+        self._waiting.append(self._parsing)
+        self._in_head = False
+        self._head_length = 0
+
+    def on_body(self, body: bytes) -> None:
+        if self._parsing is not None:
+            self._parsing.body(body)
+
+    def on_message_complete(self) -> None:
+        if self._parsing is not None:
+            self._parsing.end_of_body()
+            self._parsing = None
+        self._in_head = True
+
+    # ---------------------------------------------------------------------------------------------- the exchanges
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a request is being answered: then the application bounds its time."""
+        return self._working is not None or bool(self._waiting)
+
+    @property
+    def resting(self) -> bool:
+        """Whether nothing has come since the last answer."""
+        return self._in_head and not self._head_length and not self.at_work and self._answered
+
+    def _next(self) -> None:
+        if self._waiting:
+            exchange = self._working = self._waiting.popleft()
+            self._server.answer(self, exchange)
+
+    async def answered(self, exchange: Exchange) -> None:
+        """Have the application answer, and close what it left open."""
+        try:
+            await self._server.application(exchange.scope, exchange.receive, exchange.send)
+        except Exception:
+            log.exception("a request could not be answered")
+            if not exchange.started and not exchange.gone:
+                self.write(_FAULT)
+            exchange.keep = False
+        finally:
+            self._working = None
+            self._answered = True
+            if self._transport is not None:
+                if not exchange.complete or not exchange.keep or self._server.closing:
+                    self._last = True
+                    self._transport.close()
+                elif self._last and not self._waiting:
+                    self._transport.close()
+                else:
+                    self.since = self._server.loop.time()
+                    self.read_on()
+                    self._next()
+
+    def _broken(self, answer: bytes, why: str) -> None:
+        """Nothing more can be read here. Those before it are still answered."""
+        self._server.counts[why] += 1
+        self._last = True
+        if self._parsing is not None:
+            self._parsing.disconnected()
+        if self._working is None and not self._waiting:
+            self.write(answer)
+            self.close()
+        elif self._working is None:
+            self._next()
+
+    def end(self) -> None:
+        """Take no further request: closed now, or when the answer that is under way is written."""
+        if self._working is not None:
+            self._working.keep = False
+        elif not self._waiting:
+            self.close()
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    # ------------------------------------------------------------------------------------------- for the exchanges
+
+    def write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+    async def writable(self) -> None:
+        if self._drained is not None:
+            await self._drained.wait()
+
+    def stop_reading(self) -> None:
+        if not self._paused and self._transport is not None and not self._transport.is_closing():
+            self._paused = True
+            self._transport.pause_reading()
+
+    def read_on(self) -> None:
+        if self._paused and self._transport is not None and not self._transport.is_closing():
+            self._paused = False
+            self._transport.resume_reading()

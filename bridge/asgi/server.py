@@ -1,0 +1,109 @@
+"""Listens on a bound socket, keeps its connections within their limits, and stops in order."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections import Counter
+
+import msgspec
+
+from bridge.asgi.connection import Connection
+from bridge.asgi.exchange import Application, Exchange
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks at connections that are slow or rest; none while there are no connections."""
+BACKLOG = 1024
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """``connections``: at once. ``head``: bytes of a request's head. ``slow``: seconds in which a head must have come;
+    ``idle``: seconds a connection may rest between two requests."""
+
+    connections: int = 256
+    head: int = 64 * 1024
+    slow: float = 30.0
+    idle: float = 30.0
+
+
+class Server:
+    """``counts``: connections that ended without a request, by reason. ``crowded``: what one too many is told."""
+
+    def __init__(
+        self, application: Application, limits: Limits, counts: Counter[str] | None = None, crowded: bytes = b""
+    ) -> None:
+        self.application = application
+        self.limits = limits
+        self.counts: Counter[str] = counts if counts is not None else Counter()
+        self.crowded = crowded
+        self.closing = False
+        self.loop: asyncio.AbstractEventLoop
+        self._server: asyncio.Server | None = None
+        self._connections: set[Connection] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._looking: asyncio.TimerHandle | None = None
+
+    async def start(self, listener: socket.socket, context: ssl.SSLContext | None = None) -> None:
+        """Accept on ``listener``, which is bound and does not block."""
+        self.loop = asyncio.get_running_loop()
+        self._server = await self.loop.create_server(
+            lambda: Connection(self), sock=listener, ssl=context, backlog=BACKLOG
+        )
+
+    async def finish(self, bound: float) -> None:
+        """Accept nothing more, let requests under way be answered within ``bound`` seconds, end the others."""
+        self.closing = True
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self._connections):
+            connection.end()
+        try:
+            if self._tasks:
+                await asyncio.wait(tuple(self._tasks), timeout=bound)
+        finally:
+            for task in tuple(self._tasks):
+                task.cancel()
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks), timeout=1.0)
+        for connection in list(self._connections):
+            connection.close()
+        if self._looking is not None:
+            self._looking.cancel()
+        await asyncio.sleep(0)  # what was written last leaves before the loop may end
+        for connection in list(self._connections):
+            connection.abort()
+
+    # -------------------------------------------------------------------------------------------- for connections
+
+    def welcome(self, connection: Connection) -> bool:
+        """Whether there is room for it."""
+        self._connections.add(connection)
+        if len(self._connections) > self.limits.connections:
+            self.counts["crowded"] += 1
+            return False
+        if self._looking is None:
+            self._looking = self.loop.call_later(LOOK_EVERY, self._look)
+        return True
+
+    def farewell(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+
+    def answer(self, connection: Connection, exchange: Exchange) -> None:
+        task = self.loop.create_task(connection.answered(exchange))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _look(self) -> None:
+        """End connections that have rested too long, or whose head does not come."""
+        now = self.loop.time()
+        for connection in list(self._connections):
+            if connection.at_work:
+                continue
+            if connection.resting:
+                if now - connection.since >= self.limits.idle:
+                    connection.close()
+            elif now - connection.since >= self.limits.slow:
+                self.counts["too slow"] += 1
+                connection.close()
+        self._looking = self.loop.call_later(LOOK_EVERY, self._look) if self._connections else None
