@@ -44,6 +44,13 @@ class App:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
             return
+        if scope["path"] == "/refuses":
+            await send({"type": "http.response.start", "status": 413, "headers": [(b"content-length", b"2")]})
+            await send({"type": "http.response.body", "body": b"no", "more_body": True})
+            while (await receive()).get("more_body"):
+                pass
+            await send({"type": "http.response.body", "body": b""})
+            return
         if scope["path"] == "/waits":
             while (await receive())["type"] != "http.disconnect":
                 pass
@@ -191,6 +198,14 @@ async def test_100_continue_is_said_only_when_the_body_is_asked_for() -> None:
         assert b"100 Continue" not in await line.hears(b"POST /unread 0")
 
 
+async def test_nobody_is_told_to_continue_who_has_his_answer() -> None:
+    async with serving() as world, world.line() as line:
+        await line.say(b"POST /refuses HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
+        await line.hears(b"\r\n\r\nno")
+        await line.say(b"abc" + post("/next"))
+        assert b"100 Continue" not in await line.hears(b"POST /next 0")
+
+
 async def test_a_fault_of_the_application_is_a_500_and_logged_and_others_are_served(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -254,6 +269,22 @@ async def test_a_client_that_rests_or_never_asks_is_hung_up_on_and_one_that_wait
             await rests.rest()
             assert await waits.rest() == b""
         assert world.server.counts["too slow"] == 3
+
+
+async def test_a_connection_rests_from_its_last_answer_on() -> None:
+    async with serving(slow=60.0, idle=1.0) as world, world.line() as line:
+        await line.say(post("/one"))
+        await line.hears(b"POST /one 0")
+        world.app.open.clear()
+        await line.say(post("/two"))
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
+        loop.call_later(1.5, world.app.open.set)
+        await line.hears(b"POST /two 0")
+        answered = loop.time()
+        await line.rest()
+        assert answered - asked >= 1.5
+        assert loop.time() - answered >= 1.0, "it was counted from an earlier request"
 
 
 async def test_one_connection_too_many_is_told_so_and_room_is_room_again() -> None:
