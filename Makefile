@@ -34,7 +34,7 @@ $(STAMPS)/environment:
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/runtime: $(STAMPS)/environment pyproject.toml
-	@$(PIP) install -e .
+	@$(PIP) install -e '.[poll,websocket]'
 	@touch $@
 
 $(STAMPS)/dev: $(STAMPS)/environment pyproject.toml

@@ -12,14 +12,23 @@ import heapq
 import itertools
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Protocol
 
+import msgspec
+
+from bridge.adoption import adoptable
 from bridge.clock import Clock
 from bridge.config.site import Site
 from bridge.decide.decide import decide, decide_timer, sensors_of, undecided
+from bridge.decide.in_service import SERVICE, Said, read
 from bridge.decide.memory import Fact, Memory
-from bridge.journal.contract import Fenced, Full, Journal, JournalError, StateRow, Undone
+from bridge.fetching import Turn, Turns
+from bridge.journal.contract import Fenced, Full, Journal, JournalError, MessageRecord, StateRow, Undone
+from bridge.linking import with_pictures
 from bridge.model import (
+    Adopted,
+    ConnectorId,
     Decision,
     Fate,
     Instant,
@@ -30,6 +39,7 @@ from bridge.model import (
     Receipt,
     ReceiptKind,
     SensorId,
+    StateChange,
     StateKey,
     Urgency,
 )
@@ -39,8 +49,17 @@ from bridge.supervision import Conditions
 
 log = logging.getLogger("bridge.intake")
 
+LARGE = 16 * 1024
+"""Bytes of a message, its pictures not counted, from which on it is read in a thread. Measured over all built-in
+profiles with hostile bodies: what is smaller takes up to 15 ms to read, 512 KiB up to 134 ms."""
+
 LATER = 2.0
 """Seconds a sender is asked to wait when nothing better is known."""
+
+_OWN_REASONS = ("stopping", "overloaded")
+
+_PICTURES = (b"\xff\xd8", b"\x89P")
+"""How a JPEG and a PNG begin."""
 
 _RECEIPTS = (
     (Fate.RAISED, ReceiptKind.ACCEPTED),
@@ -49,6 +68,13 @@ _RECEIPTS = (
     (Fate.DUPLICATE, ReceiptKind.DUPLICATE),
     (Fate.FILTERED, ReceiptKind.FILTERED),
 )
+
+
+class Hearing(Protocol):
+    """Who listens for silence."""
+
+    def heard(self, routed: Routed, at: Instant) -> None:
+        """A message of sensors, as it was read. Called on the hot path: quick, and it may not raise."""
 
 
 class MessageIds:
@@ -66,7 +92,8 @@ class MessageIds:
 class Intake:
     """Implements ``connectors.base.Intake`` over a journal.
 
-    ``limit``: decisions that may wait for their commit at once; beyond it senders are told "later".
+    ``limit``: decisions that may wait for their commit at once; beyond it senders are told "later". ``turns``: who
+    waits for pictures that devices keep, and fetches them.
     """
 
     def __init__(
@@ -77,6 +104,7 @@ class Intake:
         conditions: Conditions,
         observer: Observer | None = None,
         limit: int = 4096,
+        turns: Turns | None = None,
     ) -> None:
         self._site = site
         self._router = Router(site)
@@ -85,28 +113,88 @@ class Intake:
         self._conditions = conditions
         self._observer = observer
         self._limit = limit
+        self._turns = turns
         self._memory = Memory()
         self._generation = journal.generation
         self._ids = MessageIds()
         self._loading = asyncio.Lock()
         self._timers: list[tuple[float, int, StateKey]] = []
         self._timer_order = itertools.count()
+        self._armed: dict[StateKey, float] = {}  # the earliest entry of each among the timers
         self._timer_set = asyncio.Event()
         self._timers_lost = True  # read from the journal at start, and again when decisions were undone
         self._waiting = 0
+        self._large: dict[tuple[ConnectorId, str, str], asyncio.Future[None]] = {}
+        """By origin, the last message that waits for a large one to be read."""
         self._stopping = False
         self.heard: dict[SensorId, Instant] = {}
-        """When each sensor was last heard: for status and supervision."""
+        """When each sensor was last heard: for status and supervision. Test events are not the sensor's."""
+        self.hearing: Hearing | None = None
+        self.said: dict[StateKey, Said] = {}
+        """What people said of sensors for a while: tested, out of service."""
+        self.refused: dict[tuple[ConnectorId, str], int] = {}
+        """Messages whose senders were told "later", by connector and reason: stopping, overloaded, journal."""
+        self.recorder: Callable[[Routed], None] | None = None
+        """Told of every message as it is decided, redacted and with its pictures; None while nobody records."""
 
     # ------------------------------------------------------------------------------------------------- messages
 
     async def submit(self, message: Message) -> Receipt:
         """Keep a message and everything that follows from it; returns after the commit. Never raises."""
-        return await self._take(message, None)
+        receipt = await self._take(message, None)
+        if receipt.kind is ReceiptKind.LATER:
+            reason = receipt.why if receipt.why in _OWN_REASONS else "journal"
+            self.refused[message.connector, reason] = self.refused.get((message.connector, reason), 0) + 1
+        return receipt
 
     async def fire(self, message: Message, routed: Routed) -> Receipt:
         """Take a message whose route is already known: a test event, marked as one."""
         return await self._take(message, routed)
+
+    async def adopt(self, record: MessageRecord, indexes: Collection[int]) -> int:
+        """Decide those of a quarantined message's items that this site knows by now; how many those are.
+
+        They leave the quarantine in the transaction that keeps what follows. Calls are decided in their order.
+        Raises JournalError: then they are in quarantine as before. Never call it twice at once for one message.
+        """
+        routed = adoptable(self._route(record.message), indexes, record.message.arrived.utc)
+        if not routed.items:
+            return 0
+        sensors = [sensor.id for sensor in sensors_of(routed)]
+        async with self._loading:
+            await self._load(sensors)
+            at = self._clock.now()
+            decision = decide(self._site, routed, record.id, self._memory, at)
+            kept = decision.message.media if decision.message is not None else ()
+            decision = msgspec.structs.replace(decision, message=None, adopted=Adopted(record.id, kept))
+            commit = self._commit(decision, sensors)
+        await self._committed(decision, commit, sensors)
+        return len(routed.items)
+
+    async def tell(self, routed: Routed) -> Decision:
+        """What the bridge says of itself, by the same way as what sensors say. Raises JournalError."""
+        sensors = [sensor.id for sensor in sensors_of(routed)]
+        async with self._loading:
+            await self._load(sensors)
+            at = routed.message.arrived
+            decision = decide(self._site, routed, self._ids.next(at), self._memory, at)
+            commit = self._commit(decision, sensors)
+        await self._committed(decision, commit, sensors)
+        return decision
+
+    async def remember(self, changes: Sequence[StateChange]) -> None:
+        """What people say of sensors; durable when this returns. Raises JournalError."""
+        sensors = [change.key.sensor for change in changes]
+        async with self._loading:
+            await self._load(sensors)
+            decision = Decision(at=self._clock.now(), changes=tuple(changes))
+            commit = self._commit(decision, sensors)
+        await self._committed(decision, commit, sensors)
+        for change in changes:
+            if change.value is None:
+                self.said.pop(change.key, None)
+            else:
+                self.said[change.key] = read(change.value)
 
     async def position(self, name: str) -> Position | None:
         """The durable bookmark a poller left under this name."""
@@ -117,16 +205,31 @@ class Intake:
             return Receipt(ReceiptKind.LATER, "stopping", after=LATER)
         if self._waiting >= self._limit:
             return Receipt(ReceiptKind.LATER, "overloaded", after=LATER)
-        routed = fired if fired is not None else self._route(message)
+        if fired is not None:
+            routed = fired
+        elif self._large or _text(message) > LARGE:
+            self._waiting += 1
+            try:
+                routed = await self._route_large(message)
+            finally:
+                self._waiting -= 1
+        else:
+            routed = self._route(message)
         sensors = [sensor.id for sensor in sensors_of(routed)]
+        turn = self._turns.take(routed, sensors) if self._turns is not None else None
         self._waiting += 1
         try:
+            if turn is not None:
+                routed = await self._with_pictures(turn, message, routed, fired is not None)
+                sensors = [sensor.id for sensor in sensors_of(routed)]
             if self._loading.locked() or not self._ready(sensors):
                 async with self._loading:  # first come, first decided: those behind wait their turn
                     await self._load(sensors)
                     pending = self._decide(message, routed, sensors, test=fired is not None)
             else:
                 pending = self._decide(message, routed, sensors, test=fired is not None)
+            if turn is not None:
+                turn.decided()
             message_id, decision, commit = pending
             await self._committed(decision, commit, sensors)
         except Full as full:
@@ -139,7 +242,39 @@ class Intake:
             return Receipt(ReceiptKind.LATER, str(error), after=LATER)
         finally:
             self._waiting -= 1
+            if turn is not None:
+                turn.over()
         return _receipt(decision, message_id)
+
+    async def _with_pictures(self, turn: Turn, message: Message, routed: Routed, fired: bool) -> Routed:
+        """The message with what its links brought, once it is its turn."""
+        site = self._site
+        brought = await turn.brought()
+        if self._site is not site and not fired:  # another site meanwhile: its sensors are those that count
+            routed = self._route(message)
+        return with_pictures(routed, brought) if turn.links else routed
+
+    async def _route_large(self, message: Message) -> Routed:
+        """Read a large message beside the loop, so that other sensors do not wait for it; what its origin sends
+        meanwhile waits its turn. Python takes turns with the thread every few milliseconds, a decoder in C does not."""
+        origin = message.origin
+        key = (message.connector, origin.peer, origin.place)
+        before = self._large.get(key)
+        large = _text(message) > LARGE
+        if before is None and not large:
+            return self._route(message)
+        mine = self._large[key] = asyncio.get_running_loop().create_future()
+        try:
+            if before is not None:
+                await asyncio.shield(before)
+            site = self._site
+            routed = await asyncio.to_thread(self._route, message) if large else self._route(message)
+            # Another site meanwhile: its sensors are those that count.
+            return routed if self._site is site else self._route(message)
+        finally:
+            mine.set_result(None)
+            if self._large[key] is mine:
+                del self._large[key]
 
     def _route(self, message: Message) -> Routed:
         try:
@@ -158,8 +293,13 @@ class Intake:
         except Exception as error:  # a fault of ours: the message is kept for whoever mends it, nobody else suffers
             log.exception("message %s could not be decided", message_id)
             decision = undecided(routed.message, message_id, at, f"deciding it failed: {error!r}")
-        for sensor in sensors:
-            self.heard[sensor] = at
+        if not test:
+            for sensor in sensors:
+                self.heard[sensor] = at
+            if self.hearing is not None:
+                self.hearing.heard(routed, at)
+        if self.recorder is not None:
+            self.recorder(routed)
         return message_id, decision, self._commit(decision, sensors)
 
     def _commit(self, decision: Decision, sensors: Sequence[SensorId]) -> asyncio.Future[None]:
@@ -215,12 +355,17 @@ class Intake:
         self._generation = self._journal.generation
         self._memory.clear()
         self._timers.clear()
+        self._armed.clear()
         self._timers_lost = True
         self._timer_set.set()
 
     # --------------------------------------------------------------------------------------------------- timers
 
     def _set_timer(self, due: float, key: StateKey) -> None:
+        """One entry for each key, however often its timer is put off: one that fires early waits for the rest."""
+        if self._armed.get(key, due + 1.0) <= due:
+            return
+        self._armed[key] = due
         heapq.heappush(self._timers, (due, next(self._timer_order), key))
         if self._timers[0][2] is key:
             self._timer_set.set()
@@ -231,8 +376,11 @@ class Intake:
             if self._timers_lost:
                 self._timers_lost = False
                 now = self._clock.now().monotonic
+                self.said.clear()
                 for row in await self._journal.timers():
                     self._set_timer(now + (row.remaining or 0.0), row.key)
+                    if row.key.kind == SERVICE:
+                        self.said[row.key] = read(row.value)
             self._timer_set.clear()
             wait = self._timers[0][0] - self._clock.now().monotonic if self._timers else None
             if wait is not None and wait <= 0:
@@ -249,7 +397,10 @@ class Intake:
         now = self._clock.now()
         due: list[StateKey] = []
         while self._timers and self._timers[0][0] <= now.monotonic and len(due) < 256:
-            due.append(heapq.heappop(self._timers)[2])
+            moment, _, key = heapq.heappop(self._timers)
+            if self._armed.get(key) == moment:
+                del self._armed[key]
+                due.append(key)
         commits: list[tuple[Decision, asyncio.Future[None], list[SensorId]]] = []
         failed = ""
         async with self._loading:
@@ -263,6 +414,7 @@ class Intake:
                     continue
                 try:
                     decision = decide_timer(self._site, key, self._memory, now)
+                    self.said.pop(key, None)
                 except Exception:  # a fault of ours must not stop all other timers; it is tried again
                     log.exception("the timer of %s %s could not be decided", key.sensor, key.key)
                     self._set_timer(now.monotonic + 60.0, key)
@@ -290,9 +442,23 @@ class Intake:
         self._site = site
         self._router = Router(site)
 
+    async def beat(self) -> None:
+        """Go the way of a message whose sensor has to be read from the journal first, and decide nothing."""
+        async with self._loading:
+            self._look_for_undone()
+
     def stop(self) -> None:
         """Take nothing more; what is being taken finishes."""
         self._stopping = True
+
+
+def _text(message: Message) -> int:
+    """Bytes that have to be read: all but the pictures that stand alone."""
+    length = len(message.body)
+    for part in message.parts:
+        if part.data[:2] not in _PICTURES:
+            length += len(part.data)
+    return length
 
 
 def _fact(row: StateRow, now: float) -> Fact:

@@ -25,6 +25,9 @@ MediaId = NewType("MediaId", str)
 
 Scalar: TypeAlias = str | int | float | bool | None
 
+BRIDGE = "bridge"
+"""The bridge's own id as a sensor that tells its faults, and its connector's and profile's. No other may have it."""
+
 
 class Instant(msgspec.Struct, frozen=True):
     """One moment on both clocks: ``utc`` says when, ``monotonic`` (seconds) measures waiting."""
@@ -166,6 +169,20 @@ class Collapse(msgspec.Struct, frozen=True):
     begins: str = ""
 
 
+class Complete(msgspec.Struct, frozen=True):
+    """What is on now of everything whose condition begins with ``scope``; open conditions not among them are over."""
+
+    scope: str
+    conditions: tuple[str, ...]
+
+
+class Link(msgspec.Struct, frozen=True):
+    """A picture that the device keeps and gives the address of. ``role``: what it shows, in the profile's words."""
+
+    url: str
+    role: str = ""
+
+
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """What a profile reads in one item, before rules and state have spoken.
 
@@ -190,6 +207,12 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """The profile's reason for raising nothing (a heartbeat): the item is filtered under this name."""
     roles: tuple[str, ...] = ()
     """What each of the item's media shows ("plate", "vehicle"), in the order of ``Item.media``."""
+    complete: Complete | None = None
+    ends_after: float | None = None
+    """Seconds after the last ``active`` at which the condition ends, for devices that may not say so."""
+    links: tuple[Link, ...] = ()
+    marks: tuple[str, ...] = ()
+    """What the guard should know about how it came: these stand on its event from the first."""
 
 
 class Media(msgspec.Struct, frozen=True):
@@ -311,6 +334,8 @@ class Quarantined(msgspec.Struct, frozen=True):
     why: str
     sensor: SensorId | None = None
     unknown: bool = False
+    key: str = ""
+    """By what it was not known: the identity it said, or what its cameras were looked up by."""
 
 
 class KeptMedia(msgspec.Struct, frozen=True):
@@ -328,11 +353,22 @@ class KeptMessage(msgspec.Struct, frozen=True, kw_only=True):
     media: tuple[KeptMedia, ...] = ()
 
 
+class Adopted(msgspec.Struct, frozen=True):
+    """A message of the quarantine, some of whose items (those that the decision has verdicts of) leave it by this."""
+
+    message: MessageId
+    media: tuple[KeptMedia, ...] = ()
+
+
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that follows from one message or one timer; committed whole or not at all."""
+    """Everything that follows from one message or one timer; committed whole or not at all.
+
+    ``adopted``: in the place of ``message``, one that is in the journal already and was in quarantine until now.
+    """
 
     at: Instant
     message: KeptMessage | None = None
+    adopted: Adopted | None = None
     verdicts: tuple[Verdict, ...] = ()
     events: tuple[SensorEvent, ...] = ()
     deliveries: tuple[NewDelivery, ...] = ()
@@ -457,3 +493,22 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 Findings: TypeAlias = tuple[Finding, ...]
+
+
+class Reach(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a site's firewall table: a connection that has to be possible.
+
+    ``inbound``: the other end connects to us. ``peer``: the other end, a host's name, an address or a network; ""
+    for anybody, "?" where the site's files do not say it. ``port``: the one that is connected to, None for any.
+    ``bind``: of what is inbound, our address. ``how_often`` and ``how_large`` in words, with their limits.
+    """
+
+    inbound: bool
+    peer: str
+    port: int | None
+    speaks: str
+    why: str
+    how_often: str
+    how_large: str
+    protocol: str = "tcp"
+    bind: str = ""

@@ -14,3 +14,28 @@ class Observer(Protocol):
     def decided(self, decision: Decision) -> None: ...
 
     def settled(self, head: LaneHead, outcome: Outcome) -> None: ...
+
+
+def all_of(*observers: Observer | None) -> Observer:
+    """One that tells all of these, of which at least one is there."""
+    there = [observer for observer in observers if observer is not None]
+    joined = there.pop()
+    while there:
+        joined = Both(there.pop(), joined)
+    return joined
+
+
+class Both:
+    """Two who watch."""
+
+    def __init__(self, one: Observer, other: Observer) -> None:
+        self._one = one
+        self._other = other
+
+    def decided(self, decision: Decision) -> None:
+        self._one.decided(decision)
+        self._other.decided(decision)
+
+    def settled(self, head: LaneHead, outcome: Outcome) -> None:
+        self._one.settled(head, outcome)
+        self._other.settled(head, outcome)

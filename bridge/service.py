@@ -10,20 +10,29 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
+from bridge.adoption import Adoption, Counts
 from bridge.clock import Clock, SystemClock
 from bridge.config.difference import Difference, difference
 from bridge.config.registry import connector_class, vms_class
 from bridge.config.site import Site
+from bridge.control.recorder import Recorder
 from bridge.delivery.dispatch import Deliveries
+from bridge.endpoints.endpoints import Endpoints
+from bridge.endpoints.status import EndpointStatus
+from bridge.endpoints.stream import Stream
+from bridge.fetching import Fetcher, Turns
 from bridge.intake import Intake
-from bridge.journal.contract import Fenced, JournalError, Totals
+from bridge.journal.contract import Fenced, JournalError, QuarantineRecord, Totals
 from bridge.journal.sqlite import SqliteJournal
+from bridge.journal.sqlite.limits import free_bytes
+from bridge.metrics.health import Health
+from bridge.metrics.meters import Meters
 from bridge.model import (
     ConnectorId,
     Draft,
@@ -32,16 +41,21 @@ from bridge.model import (
     Message,
     Origin,
     Receipt,
+    ReceiptKind,
     Scalar,
     SensorId,
     State,
     Urgency,
     VmsId,
 )
-from bridge.observer import Observer
-from bridge.routing import Routed, RoutedItem
+from bridge.observer import Observer, all_of
+from bridge.observing import Observing, version
+from bridge.routing import Routed, shown_somewhere
 from bridge.secret import Secrets
 from bridge.supervision import Condition, Conditions
+from bridge.supervision.people import People, Standing, What
+from bridge.supervision.supervisor import Supervisor
+from bridge.trouble.second_way import SecondWay
 from bridge.vms.base import VmsTarget
 from connectors.base import Address, Connector, Mode
 
@@ -75,6 +89,7 @@ class Status(msgspec.Struct, kw_only=True):
     started: datetime
     connectors: list[ConnectorStatus]
     sensors: dict[str, SensorStatus]
+    endpoints: list[EndpointStatus]
     vms: dict[str, dict[str, int]]
     """open bytes by VMS and urgency"""
     parked: list[str]
@@ -85,6 +100,12 @@ class Status(msgspec.Struct, kw_only=True):
     amendments: int
     deliveries: Mapping[str, int]
     journal_bytes: int
+    health: str = "green"
+    """yellow: something is wrong. red: what is sent now may not be kept, or an alarm not arrive."""
+    standing: list[Standing] = []
+    """what people said of sensors for a while: tested, out of service"""
+    observe: str = ""
+    """the address a monitoring system asks, where it is asked over TCP"""
 
 
 class _Link:
@@ -141,7 +162,15 @@ class Service:
         self.conditions = Conditions(clock)
         self._over_budget: set[str] = set()
         journal.on_expired = self._expired
-        self.intake = Intake(site, journal, clock, self.conditions, observer)
+        self._stream = Stream(journal)
+        self._turns = Turns(self._fetcher(site))
+        self.meters = Meters(site.observe.by if site.observe is not None else ())
+        journal.on_committed = self.meters.committed
+        watching = all_of(self.meters, observer, self._stream)
+        self.intake = Intake(site, journal, clock, self.conditions, watching, turns=self._turns)
+        self.endpoints = Endpoints(site, self._stream, secrets, clock, self.conditions)
+        self.recorder = Recorder(self._record)
+        self.adoption = Adoption(journal, self.intake, clock)
         self._targets: dict[VmsId, VmsTarget] = {vms: self._target(site, vms) for vms in site.vms}
         self.deliveries = Deliveries(
             journal,
@@ -151,9 +180,21 @@ class Service:
             secrets,
             clock,
             self.conditions,
-            observer,
+            all_of(self.meters, observer),
         )
+        self.state = "starting"
+        """Or running, or stopping."""
+        self.observing = Observing(self, journal, self.intake, self.meters, clock, self.conditions)
+        self.people = People(site, self.intake, clock)
+        self.trouble = SecondWay(site, secrets, clock, self.conditions)
+        self.supervisor = Supervisor(
+            site, self.intake, journal, clock, self.conditions, lambda: free_bytes(journal.folder),
+            self.trouble.announce,
+        )  # fmt: skip
+        self.intake.hearing = self.supervisor
         self._connectors: dict[ConnectorId, _Running] = {}
+        self.taken = 0
+        """Messages that connectors which have stopped took in a dry run: their senders will not send them again."""
         self._group: asyncio.TaskGroup | None = None
 
     @classmethod
@@ -186,15 +227,23 @@ class Service:
     async def run(self) -> None:
         """Work until ``stop``. A room that fails ends the service with its error."""
         try:
+            await self.supervisor.restore()
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 rooms = [
                     group.create_task(self.deliveries.run(), name="deliveries"),
                     group.create_task(self.intake.run(), name="timers"),
                     group.create_task(self._keep_house(), name="housekeeping"),
+                    group.create_task(self.adoption.run(), name="adoption"),
+                    group.create_task(self.observing.run(self._mode is Mode.TAKE), name="observing"),
                 ]
+                if self._mode is Mode.TAKE:  # a dry run tells nobody
+                    rooms.append(group.create_task(self.endpoints.run(), name="endpoints"))
+                    rooms.append(group.create_task(self.supervisor.run(), name="supervision"))
+                    rooms.append(group.create_task(self.trouble.run(), name="trouble"))
                 for connector in self.site.connectors:
                     self._start_connector(self.site, connector)
+                self.state = "running"
                 await self._stopped.wait()
                 for room in rooms:
                     room.cancel()
@@ -202,10 +251,13 @@ class Service:
             self._group = None
             for target in self._targets.values():
                 await target.close()
+            if self._turns.fetcher is not None:
+                await self._turns.fetcher.retire()
             await self.journal.close()
 
     async def stop(self, bound: float = 10.0) -> None:
         """Stop taking, let deliveries in flight finish within ``bound`` seconds, then end ``run``."""
+        self.state = "stopping"
         await self._stop_connectors(list(self._connectors))
         self.intake.stop()
         await self.deliveries.drain(bound)
@@ -264,6 +316,7 @@ class Service:
         for each in running:
             each.task.cancel()
         await asyncio.gather(*(each.task for each in running), return_exceptions=True)
+        self.taken += sum(getattr(each.connector, "taken", 0) for each in running)
 
     # -------------------------------------------------------------------------------------------------------- reload
 
@@ -284,12 +337,22 @@ class Service:
             self.intake.replace(site)
             await self.deliveries.replace(targets, {vms: site.vms[vms].settings for vms in site.vms})
             self._targets = targets
+            await self.endpoints.replace(site)
+            self.observing.replace(site)
+            self.people.replace(site)
+            self.trouble.replace(site)
+            if changed.pictures_changed:
+                before, self._turns.fetcher = self._turns.fetcher, self._fetcher(site)
+                if before is not None:
+                    await before.retire()
             await self._stop_connectors([*changed.connectors_to_stop, *changed.connectors_to_restart])
             self.site = site
             for name in (*changed.connectors_to_restart, *changed.connectors_to_start):
                 self._start_connector(site, name)
             for name in changed.connectors_to_readdress:
                 self._connectors[name].connector.readdress(_addresses(site, name))
+            self.supervisor.replace(site)
+            self.adoption.look()
             return changed
 
     def _target(self, site: Site, vms: VmsId) -> VmsTarget:
@@ -297,6 +360,9 @@ class Service:
         cameras = {camera.id: camera.settings for camera in site.cameras.values() if camera.vms == vms}
         target: VmsTarget = vms_class(settings.type)(vms, settings, cameras, self._secrets)
         return self._wrap_target(vms, target) if self._wrap_target is not None else target
+
+    def _fetcher(self, site: Site) -> Fetcher | None:
+        return Fetcher(site.pictures, self._secrets) if site.pictures is not None else None
 
     # ---------------------------------------------------------------------------------------------------- by people
 
@@ -315,7 +381,22 @@ class Service:
             urgency=urgency if urgency is not None else Urgency.NOTICE,
         )
         message = Message(connector=sensor.connector, origin=Origin("bridge", "fire"), body=detail, arrived=self._now())
-        return await self.intake.fire(message, Routed(message, (RoutedItem(Item(0, {}), sensor, draft),)))
+        item = shown_somewhere(Item(0, {}), sensor, draft, {})
+        if item.sensor is None:
+            return Receipt(ReceiptKind.UNKNOWN, f"nothing was raised: {item.why}")
+        return await self.intake.fire(message, Routed(message, (item,)))
+
+    async def say(self, sensor: SensorId, what: What, why: str, seconds: float) -> Standing:
+        """A sensor is tested, or out of service, for a while. Raises KeyError for an unknown one, JournalError."""
+        return await self.people.begin(sensor, what, why, seconds)
+
+    async def unsay(self, sensor: SensorId, what: What) -> bool:
+        """That is over; whether it was so. Raises JournalError."""
+        return await self.people.end(sensor, what)
+
+    async def replay(self, chosen: AsyncIterator[QuarantineRecord]) -> Counts:
+        """Decide what the site knows by now of these quarantined items. Raises JournalError."""
+        return await self.adoption.replay(chosen)
 
     async def status(self) -> Status:
         totals: Totals = await self.journal.totals()
@@ -334,6 +415,7 @@ class Service:
                 sensor.id: SensorStatus(sensor.name, heard[sensor.id].utc if sensor.id in heard else None)
                 for sensor in self.site.sensors.values()
             },
+            endpoints=await self.endpoints.status(),
             vms=vms,
             parked=[f"{each.camera or each.vms}: {each.why}" for each in await self.journal.parked()],
             conditions=list(self.conditions.held()),
@@ -343,7 +425,46 @@ class Service:
             amendments=totals.amendments,
             deliveries=totals.deliveries,
             journal_bytes=totals.size,
+            health=self._health(),
+            standing=self.people.standing(),
+            observe=self.observing.port.bound,
         )
+
+    def _health(self) -> str:
+        if self.state == "running" and not self.ready().ok:
+            return "red"
+        return "yellow" if self.conditions.held() else "green"
+
+    # ------------------------------------------------------------------------------------------------- for machines
+
+    @property
+    def mode_name(self) -> str:
+        return self._mode.value
+
+    @property
+    def links(self) -> list[ConnectorStatus]:
+        """Each connector's word on whether its way in works."""
+        return [running.status for running in self._connectors.values()]
+
+    async def endpoint_status(self) -> list[EndpointStatus]:
+        return await self.endpoints.status()
+
+    def _record(self, told: Callable[[Routed], None] | None) -> None:
+        self.intake.recorder = told
+
+    def backup(self) -> AsyncIterator[bytes]:
+        """The journal as it is now, as one file. Raises JournalError."""
+        return self.journal.backup(version())
+
+    async def metrics(self) -> bytes:
+        """The page a Prometheus reads. Raises JournalError."""
+        return await self.observing.metrics()
+
+    def live(self) -> Health:
+        return self.observing.live()
+
+    def ready(self) -> Health:
+        return self.observing.ready()
 
     def _now(self) -> Instant:
         return self._clock.now()
@@ -356,4 +477,9 @@ def _budgets(site: Site) -> dict[VmsId, dict[Urgency, int]]:
 
 
 def _addresses(site: Site, connector: ConnectorId) -> list[Address]:
-    return [sensor.address for sensor in site.sensors.values() if sensor.connector == connector]
+    return [
+        address
+        for sensor in site.sensors.values()
+        for way, address in ((sensor.connector, sensor.address), *sensor.also.items())
+        if way == connector
+    ]

@@ -52,3 +52,16 @@ Size = Annotated[
     BeforeValidator(_size_or_number),
     WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?\s*([kMG]?B|[KMGT]iB)$", "examples": ["8 MiB"]}),
 ]
+
+
+def said_seconds(value: float) -> str:
+    """600.0 → ``"10 min"``: the largest unit that gives a whole number, as one would write it in a setting."""
+    unit = next((unit for unit, worth in reversed(_SECONDS.items()) if value >= worth and not value % worth), "s")
+    return f"{value / _SECONDS[unit]:g} {unit}"
+
+
+def said_size(value: int) -> str:
+    """8388608 → ``"8 MiB"``."""
+    binary = ("GiB", "MiB", "KiB")
+    unit = next((unit for unit in binary if value >= _BYTES[unit] and not value % _BYTES[unit]), "B")
+    return f"{value / _BYTES[unit]:g} {unit}"

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection, Sequence
-from typing import ClassVar, Protocol, TypeAlias
+from typing import Annotated, ClassVar, Protocol, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from bridge.model import ConnectorId, Findings, Message, Origin, Position, Receipt
+from bridge.model import ConnectorId, Findings, Message, Origin, Position, Reach, Receipt
 from bridge.secret import Secrets
+from bridge.units import seconds
 
 
 class Mode(enum.Enum):
@@ -23,12 +24,55 @@ class Mode(enum.Enum):
     OBSERVE = "observe"
 
 
+def _while(value: object) -> float:
+    found = seconds(value)
+    if found < 1:
+        raise ValueError("write 1 s or more")
+    return found
+
+
+While = Annotated[
+    float,
+    BeforeValidator(_while),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?\s*(ms|s|min|h|d)$", "examples": ["10 min", "30 s"]}),
+]
+
+
+class Supervise(BaseModel):
+    """When it is wrong that nothing is heard of a sensor, or that its clock differs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    silent_after: While | None = Field(
+        default=None,
+        description="Nothing at all was heard of it for so long: it is silent. Heartbeats count as heard.",
+        examples=["10 min"],
+    )
+    heartbeat: While | None = Field(
+        default=None,
+        description="No heartbeat (what its profile keeps quiet about) came for so long, whatever else it said.",
+        examples=["2 min"],
+    )
+    clock: While | None = Field(
+        default=None, description="Its clock differs from ours by more, in several messages.", examples=["30 s"]
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> Supervise:
+        if self.silent_after is None and self.heartbeat is None and self.clock is None:
+            raise ValueError("name at least one of silent_after, heartbeat and clock")
+        return self
+
+
 class ConnectorSettings(BaseModel):
     """Base of every connector's settings; ``type`` is the name the connector is declared under."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     type: str = Field(description="Which connector this is, for example http or tcp.")
+    supervise: Supervise | None = Field(
+        default=None, description="What is wrong with a sensor behind it, where the sensor says nothing else itself."
+    )
 
 
 class Address(BaseModel):
@@ -76,8 +120,17 @@ class Intake(Protocol):
         """The durable bookmark a poller left under this name."""
 
 
+class Reaching(Protocol):
+    """What a connector's class may have besides: what its settings mean for a firewall, asked by ``ports``. Without
+    it, the table says that it is not known."""
+
+    @classmethod
+    def reaches(cls, settings: ConnectorSettings, addresses: Addresses) -> Sequence[Reach]:
+        """Every connection that these settings need; reads no secret, asks nobody."""
+
+
 class Connector(Protocol):
-    """One configured way in. Declared under the entry point group ``vms_bridge.connectors``."""
+    """One configured way in. Declared under the entry point group ``vms_bridge.connectors``. May be ``Reaching``."""
 
     Settings: ClassVar[type[ConnectorSettings]]
     Address: ClassVar[type[Address]]

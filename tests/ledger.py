@@ -8,6 +8,7 @@ from collections.abc import Collection
 import msgspec
 
 from bridge.decide import collapse
+from bridge.decide.remembered import CONDITION, DEBOUNCE, unpack_open, unpack_waiting
 from bridge.journal.contract import DeliveryRecord, EventRecord, Journal, MessageRecord, Query
 from bridge.model import EventId, Fate, MessageId, SensorEvent, SensorId
 
@@ -21,6 +22,8 @@ class Books(msgspec.Struct):
     events: dict[tuple[EventId, int], SensorEvent]
     deliveries: list[DeliveryRecord]
     held: set[EventId]
+    open: set[EventId]
+    """The open events of conditions; ``held`` are those that wait, for a better message or until they have lasted."""
 
     def fates(self) -> Counter[Fate]:
         return Counter(verdict.fate for record in self.messages.values() for verdict in record.verdicts)
@@ -41,13 +44,17 @@ async def books_of(journal: Journal, sensors: Collection[SensorId]) -> Books:
     async for record in journal.read(Query(what="deliveries", limit=EVERYTHING)):
         assert isinstance(record, DeliveryRecord)
         deliveries.append(record)
-    held = set()
+    held, opened = set(), set()
     for row in (await journal.state(list(sensors))).values():
         if row.key.kind == collapse.KIND:
             thing = collapse.unpack(row.value)
             if thing.held is not None:
                 held.add(thing.event)
-    return Books(messages, events, deliveries, held)
+        elif row.key.kind == DEBOUNCE:
+            held.add(unpack_waiting(row.value).event.id)
+        elif row.key.kind == CONDITION:
+            opened.add(unpack_open(row.value).event)
+    return Books(messages, events, deliveries, held, opened)
 
 
 def problems(books: Books, acknowledged: Collection[MessageId], cameras: Collection[str]) -> list[str]:
@@ -74,6 +81,11 @@ def problems(books: Books, acknowledged: Collection[MessageId], cameras: Collect
         if verdict.fate is Fate.RAISED
     )
     found += [f"event {event} was raised {times} times" for event, times in raised.items() if times > 1]
+    closed = Counter(event.closes for event in books.events.values() if event.closes is not None)
+    found += [f"event {event} was closed {times} times" for event, times in closed.items() if times > 1]
+    found += [f"event {event} was closed and is not there" for event in closed if not _shown(books, event)]
+    found += [f"event {event} is open and was closed" for event in books.open if event in closed]
+    found += [f"event {event} is open and was never shown" for event in books.open if not _shown(books, event)]
     expected = Counter(
         (event.id, event.revision, camera)
         for event in books.events.values()
@@ -84,6 +96,10 @@ def problems(books: Books, acknowledged: Collection[MessageId], cameras: Collect
     found += [f"delivery {delivery} is missing" for delivery in (expected - actual)]
     found += [f"delivery {delivery} is one too many" for delivery in (actual - expected)]
     return found
+
+
+def _shown(books: Books, event: EventId) -> bool:
+    return _exists(books, event) and not books.events[event, 0].withheld
 
 
 def _exists(books: Books, event: EventId | None) -> bool:

@@ -55,7 +55,7 @@ def test_the_demo_needs_no_more_than_its_libraries_and_takes_a_length(
 ) -> None:
     planned = make(tmp_path, "-n", "demo", *given).stdout
     assert asked in planned
-    assert "install -e .\n" in planned
+    assert "install -e .[poll,websocket]\n" in planned.replace("'", "")
     assert "[dev" not in planned
 
 

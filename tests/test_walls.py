@@ -25,10 +25,41 @@ MAY_KNOW: dict[str, frozenset[str]] = {
     "bridge.units": NOBODY,
     "bridge.secret": NOBODY,
     "bridge.clock": frozenset({"bridge.model"}),
-    "bridge.supervision": frozenset({"bridge.model", "bridge.clock"}),
+    "bridge.supervision": frozenset(
+        {
+            "bridge.model",
+            "bridge.clock",
+            "bridge.config.site",
+            "bridge.decide",
+            "bridge.journal.contract",
+            "bridge.routing",
+            "connectors.base",
+        }
+    ),
+    # What every room may tell of what is wrong knows nobody.
+    "bridge.supervision.conditions": frozenset({"bridge.model", "bridge.clock", "bridge.supervision.kinds"}),
+    "bridge.supervision.kinds": NOBODY,
+    # Says by other means what the VMS may be too broken to show; sends as the webhook VMS does.
+    "bridge.trouble": frozenset(
+        {
+            "bridge.model",
+            "bridge.clock",
+            "bridge.units",
+            "bridge.secret",
+            "bridge.supervision",
+            "bridge.config.site",
+            "bridge.delivery.backoff",
+            "bridge.vms.base",
+            "bridge.vms.http",
+            "bridge.vms.webhook",
+        }
+    ),
+    "bridge.tls": NOBODY,
     "bridge.asgi": NOBODY,
-    "connectors": frozenset({"bridge.asgi", "bridge.model", "bridge.secret", "bridge.units"}),
-    "bridge.vms": frozenset({"bridge.model", "bridge.secret", "bridge.units", "bridge.clock"}),
+    "connectors": frozenset({"bridge.asgi", "bridge.model", "bridge.secret", "bridge.tls", "bridge.units"}),
+    # The poller alone asks over httpx: it is off the hot path.
+    "connectors.http_poll": frozenset({"bridge.model", "bridge.secret", "bridge.units", "connectors"}),
+    "bridge.vms": frozenset({"bridge.model", "bridge.secret", "bridge.tls", "bridge.units", "bridge.clock"}),
     # Of the configuration only its pure half: text in; values, or faults with line and column, out.
     "bridge.profiles": frozenset(
         {
@@ -44,7 +75,7 @@ MAY_KNOW: dict[str, frozenset[str]] = {
     "bridge.profiles.examples": frozenset(
         {"bridge.model", "bridge.profiles", "bridge.config.document", "connectors.multipart"}
     ),
-    "bridge.routing": frozenset({"bridge.model", "bridge.config.site", "bridge.profiles"}),
+    "bridge.routing": frozenset({"bridge.model", "bridge.config.site", "bridge.profiles", "bridge.decide.cameras"}),
     "bridge.decide": frozenset({"bridge.model", "bridge.config.site", "bridge.profiles", "bridge.routing"}),
     # config.site for its own settings' class alone.
     "bridge.journal": frozenset({"bridge.model", "bridge.clock", "bridge.units", "bridge.config.site"}),
@@ -66,19 +97,119 @@ MAY_KNOW: dict[str, frozenset[str]] = {
             "bridge.secret",
             "bridge.profiles",
             "bridge.decide.rules",
+            "bridge.decide.cameras",
             "bridge.vms.base",
+            "bridge.vms.http",
+            "bridge.endpoints.settings",
+            "bridge.metrics.settings",
+            "bridge.trouble.settings",
             "connectors.base",
             "mappings",
         }
     ),
     "bridge.observer": frozenset({"bridge.model", "bridge.journal.contract"}),
+    # Tells other programs what the journal holds; sends as the webhook VMS does, listens as connectors do.
+    "bridge.endpoints": frozenset(
+        {
+            "bridge.model",
+            "bridge.clock",
+            "bridge.units",
+            "bridge.secret",
+            "bridge.supervision",
+            "bridge.config.site",
+            "bridge.decide.draft",
+            "bridge.delivery.backoff",
+            "bridge.journal.contract",
+            "bridge.profiles.expression",
+            "bridge.vms.base",
+            "bridge.vms.http",
+            "bridge.vms.webhook",
+            "connectors.listening",
+        }
+    ),
+    # Counts and shows; is asked by the control socket and by a port of its own.
+    "bridge.metrics": frozenset(
+        {
+            "bridge.asgi",
+            "bridge.clock",
+            "bridge.journal.contract",
+            "bridge.model",
+            "bridge.supervision",
+            "connectors.listening",
+        }
+    ),
+    "bridge.observing": frozenset(
+        {
+            "bridge.clock",
+            "bridge.config.site",
+            "bridge.endpoints.status",
+            "bridge.journal.contract",
+            "bridge.metrics",
+            "bridge.model",
+            "bridge.supervision",
+        }
+    ),
+    # Listens for whoever is not set up yet; is no part of a service.
+    "bridge.learning": frozenset({"bridge.asgi", "bridge.clock", "bridge.model", "bridge.profiles", "connectors"}),
+    # Reads a site, asks nobody.
+    "bridge.ports": frozenset(
+        {
+            "bridge.config",
+            "bridge.endpoints.settings",
+            "bridge.model",
+            "bridge.trouble.settings",
+            "bridge.units",
+            "bridge.vms",
+            "connectors.base",
+            "connectors.listening",
+        }
+    ),
+    "bridge.linking": frozenset({"bridge.model", "bridge.routing"}),
+    "bridge.fetching": frozenset(
+        {
+            "bridge.model",
+            "bridge.secret",
+            "bridge.config.pictures",
+            "bridge.linking",
+            "bridge.profiles.pictures",
+            "bridge.routing",
+            "bridge.vms.http",
+        }
+    ),
+    "bridge.adoption": frozenset(
+        {
+            "bridge.model",
+            "bridge.clock",
+            "bridge.decide.draft",
+            "bridge.journal.contract",
+            "bridge.routing",
+        }
+    ),
+    # What helps an installer; no part of the service.
+    "bridge.setup": frozenset(
+        {"bridge.model", "bridge.secret", "bridge.config", "bridge.vms.base", "bridge.vms.credentials"}
+    ),
+    "bridge.explanation": frozenset(
+        {
+            "bridge.model",
+            "bridge.config.site",
+            "bridge.decide",
+            "bridge.profiles",
+            "bridge.routing",
+            "bridge.journal.contract",
+            "connectors.base",
+        }
+    ),
     "bridge.intake": frozenset(
         {
             "bridge.model",
+            "bridge.adoption",
             "bridge.clock",
             "bridge.supervision",
             "bridge.config.site",
             "bridge.decide",
+            "bridge.fetching",
+            "bridge.linking",
             "bridge.observer",
             "bridge.profiles",
             "bridge.routing",
@@ -88,7 +219,16 @@ MAY_KNOW: dict[str, frozenset[str]] = {
     ),
     # It serves whatever looks like a service, so that it need not know how one is made.
     "bridge.control": frozenset(
-        {"bridge.asgi", "bridge.model", "bridge.config.site", "bridge.journal.contract", "bridge.units"}
+        {
+            "bridge.asgi",
+            "bridge.explanation",
+            "bridge.metrics",
+            "bridge.model",
+            "bridge.config.site",
+            "bridge.journal.contract",
+            "bridge.routing",
+            "bridge.units",
+        }
     ),
     "bridge.service": EVERYTHING,
     "bridge.cli": EVERYTHING,
@@ -109,7 +249,7 @@ OUTSIDE = {
     "select",
     "signal",
 }
-NETWORK = {"aiohttp", "httpx", "httptools", "uvloop"}
+NETWORK = {"aiohttp", "httpx", "httptools", "uvloop", "websockets"}
 
 # Room → modules of others it may not import: what would make it impure, or belongs to another room.
 MAY_NOT_USE: dict[str, set[str]] = {
@@ -117,10 +257,13 @@ MAY_NOT_USE: dict[str, set[str]] = {
     "bridge.decide": OUTSIDE | NETWORK | {"sqlite3", "random", "uuid"},
     "bridge.profiles": OUTSIDE | NETWORK | {"sqlite3", "random", "uuid"},
     "bridge.routing": OUTSIDE | NETWORK | {"sqlite3", "random", "uuid"},
+    "bridge.linking": OUTSIDE | NETWORK | {"sqlite3", "random", "uuid"},
+    "bridge.endpoints": {"sqlite3", "cel", "yaml", "aiohttp", "httpx", "uvicorn"},
     "bridge.journal": NETWORK | {"http", "cel", "pydantic"},
     "bridge.vms": {"sqlite3", "cel", "yaml"},
     "bridge.delivery": NETWORK | {"sqlite3", "http", "socket", "cel", "pydantic"},
     "connectors": {"sqlite3", "cel", "yaml", "httpx", "aiohttp"},
+    "connectors.http_poll": {"sqlite3", "cel", "yaml", "aiohttp"},
 }
 
 CLOCKS = {"now", "utcnow", "today"}  # of datetime and date: the pure rooms are given the time

@@ -70,7 +70,12 @@ def run(arguments: argparse.Namespace) -> int:
         connector = ConnectorId(arguments.connector)
         if connector not in site.connectors:
             raise Failure(Code.USAGE, _missing("connector", connector, list(site.connectors)))
-        addresses = [sensor.address for sensor in site.sensors.values() if sensor.connector == connector]
+        addresses = [
+            address
+            for sensor in site.sensors.values()
+            for way, address in ((sensor.connector, sensor.address), *sensor.also.items())
+            if way == connector
+        ]
     sent = Sent(
         peer=arguments.peer, path=arguments.path, kind=arguments.content_type, authenticated=arguments.authenticated
     )

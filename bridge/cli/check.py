@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 from bridge.cli.ending import Code
-from bridge.cli.loading import must_exist
-from bridge.cli.options import Subparsers, command, wants_json
+from bridge.cli.loading import must_exist, secrets_from
+from bridge.cli.options import Subparsers, command, secrets, wants_json
 
 
 def register(subparsers: Subparsers) -> None:
@@ -18,17 +18,21 @@ def register(subparsers: Subparsers) -> None:
         "find everything that is wrong in a site file",
         """
         Read a site as the service would and say everything that is wrong in it. Reaches nothing and changes nothing.
-        Ends with 0 when the site can be run, with 1 when it has errors.
+        Warns, too, of secrets that are missing and of credentials that open more than the site needs, as far as the
+        secrets are on this machine. Ends with 0 when the site can be run, with 1 when it has errors.
         """,
         "vms-bridge check site.yaml",
         "vms-bridge check --json site.yaml",
     )
     parser.add_argument("site", type=Path, metavar="SITE", help="the site's file, or its folder of files")
+    secrets(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from bridge.cli import privilege
     from bridge.config.errors import SiteErrors
     from bridge.config.load import load
+    from bridge.setup.privilege import judge
 
     must_exist(arguments.site)
     try:
@@ -49,14 +53,24 @@ def run(arguments: argparse.Namespace) -> int:
         "connectors": len(site.connectors),
         "sensors": len(site.sensors),
         "profiles": len(site.profiles),
+        **({"endpoints": len(site.endpoints)} if site.endpoints else {}),
     }
+    tables = {"tables": [{"what": t.what, "file": t.file, "rows": t.rows, "encoding": t.encoding} for t in site.tables]}
+    judged = judge(site, secrets_from(arguments.secrets, arguments.site))
     if wants_json(arguments):
-        print(json.dumps({"ok": True, "site": site.name, "digest": site.digest, **counts}))
+        facts = {**counts, **tables, **privilege.facts(judged)}
+        print(json.dumps({"ok": True, "site": site.name, "digest": site.digest, **facts}))
     else:
         print(
             f"{arguments.site}: {site.name}: "
             + ", ".join(f"{count} {_noun(what, count)}" for what, count in counts.items())
         )
+        for table in site.tables:
+            noun = table.what if table.what == "sensors" else "rows of cameras"
+            encoding = "" if table.encoding == "utf-8" else f", read as {table.encoding}"
+            print(f"{table.file}: {table.rows} {noun}{encoding}")
+        for line in privilege.lines(judged):
+            print(line)
         print("no errors")
     return Code.DONE
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from bridge.cli import asking
-from bridge.cli.ending import Code, Failure
+from bridge.cli.ending import Code
 from bridge.cli.options import Subparsers, command, service, wants_json
-from bridge.cli.showing import local, table
+from bridge.cli.showing import chosen, listed, local, must_choose
 from bridge.control.client import Answer
 
 DONE_TO = {"replay": "replayed", "drop": "dropped"}
@@ -43,12 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
     where = asking.place(arguments)
     if arguments.what == "list":
         running = asking.running(where)
-        return _list(_running(where, arguments) if running else _resting(where, arguments), wants_json(arguments))
+        found = _running(where, arguments) if running else _resting(where, arguments)
+        listed(found, wants_json(arguments), _row)
+        return Code.DONE
     choice = _choice(arguments)
-    if not choice and not arguments.all:
-        raise Failure(Code.USAGE, f"say which to {arguments.what}: --event, --sensor, --camera, --vms, or --all")
-    if choice and arguments.all:
-        raise Failure(Code.USAGE, "--all means every one of them: leave it out, or the other choices")
+    must_choose(arguments, choice, arguments.what, "--event, --sensor, --camera, --vms")
     if asking.running(where):
         with asking.service(where) as client:
             count = client.post(f"/dead/{arguments.what}", choice or {"all": True})[DONE_TO[arguments.what]]
@@ -62,30 +61,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _choice(arguments: argparse.Namespace) -> dict[str, str]:
-    chosen = {name: getattr(arguments, name) for name in ("event", "sensor", "camera", "vms")}
-    return {name: value for name, value in chosen.items() if value is not None}
+    return chosen(arguments, "event", "sensor", "camera", "vms")
 
 
-def _list(found: Iterator[Answer], as_json: bool) -> int:
-    rows = []
-    for dead in found:
-        if as_json:
-            print(json.dumps(dead, ensure_ascii=False))
-        else:
-            facts = (
-                local(dead["settled_at"]),
-                dead["sensor"],
-                dead["camera"],
-                dead["event"],
-                dead["title"],
-                dead["why"],
-            )
-            rows.append(tuple(map(str, facts)))
-    for line in table(rows):
-        print(line)
-    if not rows and not as_json:
-        print("none")
-    return Code.DONE
+def _row(dead: Mapping[str, object]) -> Sequence[object]:
+    return (
+        local(dead["settled_at"]),
+        dead["sensor"],
+        dead["camera"],
+        dead["event"],
+        dead["title"],
+        dead["why"],
+    )
 
 
 def _running(where: asking.Place, arguments: argparse.Namespace) -> Iterator[Answer]:

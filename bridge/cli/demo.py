@@ -36,7 +36,15 @@ def register(subparsers: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from bridge.cli.run import run_loop
     from bridge.simulator.demo.child import ChildFailed
-    from bridge.simulator.demo.run import Demo
+
+    try:
+        import httpx  # noqa: F401 - the child asks with it
+        import websockets  # noqa: F401
+
+        from bridge.simulator.demo.run import Demo
+    except ModuleNotFoundError as missing:
+        need = f"the demo needs {missing.name}: pip install 'vms-bridge[poll,websocket]'"
+        raise Failure(Code.USAGE, need) from missing
 
     if not 1 <= arguments.rate <= 5_000:
         raise Failure(Code.USAGE, "--rate takes a number from 1 to 5000")

@@ -44,7 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(receipt))
     else:
         why = f": {receipt['why']}" if receipt.get("why") else ""
-        print(f"{receipt['kind']}{why} (message {receipt['message']})")
+        message = f" (message {receipt['message']})" if receipt["message"] else ""
+        print(f"{receipt['kind']}{why}{message}")
     return Code.DONE if receipt["kind"] == "accepted" else Code.FOUND
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.cli.ending import Code, Failure
+from bridge.cli.notify import Notifier
 from bridge.clock import SystemClock
 from bridge.config.difference import Difference
 from bridge.config.errors import SiteErrors
@@ -73,10 +74,12 @@ async def signals(*numbers: signal.Signals) -> AsyncIterator[asyncio.Queue[signa
 
 
 class Hosted:
-    """``path``: the site's file, read again on reload. ``bound``: seconds the service gets to stop."""
+    """``path``: the site's file, read again on reload. ``bound``: seconds the service gets to stop. ``notifier``: who
+    is told of all this, if anybody."""
 
-    def __init__(self, service: Service, path: Path, bound: float) -> None:
+    def __init__(self, service: Service, path: Path, bound: float, notifier: Notifier | None = None) -> None:
         self._service = service
+        self._notifier = notifier or Notifier({})
         self._path = path
         self._bound = bound
         self._reloading = asyncio.Lock()
@@ -88,6 +91,7 @@ class Hosted:
     async def reload(self) -> Difference:
         """Read the site again and take what differs. Raises Refused, with every error, and then nothing changed."""
         async with self._reloading:
+            self._notifier.reloading()
             try:
                 site = await asyncio.to_thread(load, self._path)
                 changed = await self._service.reload(site)
@@ -99,6 +103,8 @@ class Hosted:
             except (OSError, ValueError, JournalError) as error:
                 log.error("reload refused: %s; nothing was changed", error)  # noqa: TRY400
                 raise Refused(str(error)) from error
+            finally:
+                self._notifier.tell("READY=1")
             log.info("reloaded: %s", changed)
             return changed
 
@@ -115,6 +121,7 @@ class Hosted:
                     group.create_task(self._reload_quietly())
                 elif stopping is None:
                     log.info("%s: stopping, within %.0f s", number.name, self._bound)
+                    self._notifier.tell("STOPPING=1")
                     stopping = group.create_task(self._service.stop(self._bound))
                 else:
                     log.warning(
@@ -138,10 +145,16 @@ class Hosted:
                 return status
             await asyncio.sleep(0.01)
 
+    async def show_life(self) -> None:
+        """Feed systemd's watchdog as long as the pipeline moves, until cancelled."""
+        await self._notifier.beat(lambda: self._service.observing.pulse.stuck, asyncio.sleep)
+
     async def tell_ready(self, control: Path | None, as_json: bool) -> None:
         """Print the one line that says so, with the addresses the ways in really have."""
         status = await self.ready()
         ways = status.connectors
+        up = sum(way.up for way in ways)
+        self._notifier.tell("READY=1", f"STATUS={status.site}: {up} of {len(ways)} connectors up at the start")
         if as_json:
             told = [{"name": way.name, "up": way.up, "bound": way.bound, "why": way.why} for way in ways]
             facts = {"site": status.site, "pid": status.pid, "connectors": told}

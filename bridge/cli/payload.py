@@ -18,7 +18,6 @@ from connectors.base import Address, ConnectorSettings, Mode
 
 _KINDS = {".json": "application/json", ".xml": "application/xml", ".txt": "text/plain", ".jpg": "image/jpeg"}
 _REQUEST_LINE = re.compile(rb"([A-Z]+) (\S+) HTTP/1\.[01]\r?\n")
-LARGEST_OBJECT = 8 * 2**20
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,10 +58,12 @@ async def messages(
     With no ``addresses`` nobody asks for credentials. Raises Failure, also when the connector would refuse it.
     """
     if settings.type == "tcp":
-        from connectors.tcp.framing import Framer
+        from connectors.tcp.framed import framed
+        from connectors.tcp.settings import TcpSettings
 
-        framer = Framer(getattr(settings, "max_object", LARGEST_OBJECT))
-        return [_plain(connector, sent, body) for body in (*framer.feed(data), *framer.finish())]
+        assert isinstance(settings, TcpSettings)
+        frames = framed(settings.framing, settings.max_object)
+        return [_plain(connector, sent, body) for body in (*frames.feed(data), *frames.finish())]
     method, path, headers, body = _recorded(file, data) if _is_recorded(file, data) else ("POST", "", {}, data)
     kind = sent.kind or headers.get("content-type") or _KINDS.get(file.suffix)
     if kind is not None:
@@ -111,11 +112,14 @@ async def _through_http(
     async def send(event: dict[str, object]) -> None:
         answered.append(event)
 
+    where, _, query = path.partition("?")
     shown = {**headers, "content-length": str(len(body))}  # a file that was edited is as long as it is
     scope = {
         "type": "http",
         "method": method,
-        "path": unquote(path),
+        "path": unquote(where),
+        "raw_path": where.encode("latin-1", "replace"),
+        "query_string": query.encode("latin-1", "replace"),
         "headers": [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in shown.items()],
         "client": (peer, 0),
     }
@@ -147,4 +151,5 @@ def _recorded(file: Path, data: bytes) -> tuple[str, str, dict[str, str], bytes]
         name, colon, value = line.decode("latin-1").partition(":")
         if colon:
             headers[name.strip().lower()] = value.strip()
-    return first[1].decode(), urlsplit(first[2].decode("latin-1")).path, headers, body
+    url = urlsplit(first[2].decode("latin-1"))
+    return first[1].decode(), f"{url.path}?{url.query}" if url.query else url.path, headers, body

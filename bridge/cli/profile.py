@@ -108,15 +108,23 @@ def _list(arguments: argparse.Namespace) -> int:
     from bridge.profiles.examples import examples_of
 
     rows = []
+    wrong = False
     for name, file in _files(arguments.site).items():
-        document = _document(file)
+        try:
+            document = _document(file)
+        except Failure as failure:
+            wrong = True
+            rows.append([name, "", "", str(failure).splitlines()[0]])
+            if wants_json(arguments):
+                print(json.dumps({"profile": name, "error": str(failure)}))
+            continue
         count = len(examples_of(file))
         if wants_json(arguments):
             print(json.dumps({"profile": name, "kind": document.kind, "name": document.name, "examples": count}))
         rows.append([name, document.kind, f"{count} examples", document.name])
     if not wants_json(arguments):
         print("\n".join(table(rows)))
-    return Code.DONE
+    return Code.FOUND if wrong else Code.DONE
 
 
 def _show(arguments: argparse.Namespace) -> int:

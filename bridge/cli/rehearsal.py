@@ -96,6 +96,12 @@ class Rehearsal:
         """Events that still wait for a better message."""
         return len(self._held)
 
+    async def settled_down(self) -> None:
+        """Wait until all that follows from what was decided so far was shown, what is held too."""
+        self._awaited = {*self._held}
+        self._look()
+        await self.done.wait()
+
     def decided(self, decision: Decision) -> None:
         self._teller.decision(decision)
         self.messages += decision.message is not None
@@ -160,8 +166,8 @@ async def rehearse(arguments: argparse.Namespace, site: Site, secrets: Secrets) 
     if teller.gone:
         raise BrokenPipeError
     shown = sum(paper.shown for paper in papers)
-    taken = rehearsal.messages if arguments.accept else 0
-    kept = "their senders were told they are taken" if arguments.accept else "their senders keep them"
+    taken = service.taken
+    kept = "their senders will not send them again" if taken else "their senders keep them"
     held = f"; {rehearsal.held} events still held were not shown" if rehearsal.held else ""
     teller.end(
         f"dry run: {rehearsal.messages} messages, {rehearsal.events} events, {shown} requests shown, none sent{held}; "

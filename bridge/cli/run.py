@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
-import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -43,6 +41,9 @@ def register(subparsers: Subparsers) -> None:
         "--log-level", choices=["debug", "info", "warning", "error"], default="info", help="info unless given"
     )
     parser.add_argument(
+        "--log-format", choices=["text", "json"], default="text", help="json: one object per line; text unless given"
+    )
+    parser.add_argument(
         "--stop-within",
         type=float,
         default=10.0,
@@ -63,8 +64,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.exit_after is not None and arguments.exit_after < 1:
         raise Failure(Code.USAGE, "--exit-after takes a number from 1")
     from bridge.cli.loading import secrets_from, site_from
+    from bridge.cli.logs import log_to_stderr
 
-    _log_to_stderr(arguments.log_level)
+    log_to_stderr(arguments.log_level, arguments.log_format)
     site = site_from(arguments.site)
     stores = secrets_from(arguments.secrets, arguments.site)
     if arguments.dry_run:
@@ -96,16 +98,11 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
-def _log_to_stderr(level: str) -> None:
-    logging.basicConfig(
-        level=level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", force=True
-    )
-
-
 async def _serve(arguments: argparse.Namespace, site: Site, stores: Secrets) -> int:
     import asyncio
 
     from bridge.cli.hosting import Hosted, open_control, started
+    from bridge.cli.notify import Notifier
     from bridge.control.tap import Tap
     from bridge.service import Service
 
@@ -115,15 +112,16 @@ async def _serve(arguments: argparse.Namespace, site: Site, stores: Secrets) -> 
     try:
         tap = Tap()
         service = await started(Service.start(site, stores, journal_path=journal, observer=tap))
-        hosted = Hosted(service, arguments.site, arguments.stop_within)
+        hosted = Hosted(service, arguments.site, arguments.stop_within, Notifier())
         _rest_the_collector()
         async with asyncio.TaskGroup() as group:
             controlling = group.create_task(hosted.control(tap, door), name="control")
             following = group.create_task(hosted.follow_signals(), name="signals")
             running = group.create_task(service.run(), name="service")
             ready = group.create_task(hosted.tell_ready(door.path, wants_json(arguments)), name="ready")
+            living = group.create_task(hosted.show_life(), name="watchdog")
             await running
-            for task in (ready, following, controlling):
+            for task in (ready, living, following, controlling):
                 task.cancel()
     finally:
         door.close()

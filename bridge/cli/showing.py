@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import argparse
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+
+from bridge.cli.ending import Code, Failure
 
 
 def moment(value: object) -> datetime | None:
@@ -53,3 +57,33 @@ def table(rows: Sequence[Sequence[str]], indent: int = 0) -> list[str]:
         " " * indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip()
         for row in rows
     ]
+
+
+def listed(
+    found: Iterable[Mapping[str, object]], as_json: bool, row: Callable[[Mapping[str, object]], Sequence[object]]
+) -> None:
+    """Print records: as JSON lines, or as a table of what ``row`` shows of each."""
+    rows = []
+    for each in found:
+        if as_json:
+            print(json.dumps(each, ensure_ascii=False))
+        else:
+            rows.append([str(fact) for fact in row(each)])
+    for line in table(rows):
+        print(line)
+    if not rows and not as_json:
+        print("none")
+
+
+def chosen(arguments: argparse.Namespace, *names: str) -> dict[str, str]:
+    """Those of these options that were given."""
+    given = {name: getattr(arguments, name) for name in names}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def must_choose(arguments: argparse.Namespace, choice: Mapping[str, str], what: str, options: str) -> None:
+    """Raises Failure unless something was chosen, or ``--all``, and not both."""
+    if not choice and not arguments.all:
+        raise Failure(Code.USAGE, f"say which to {what}: {options}, or --all")
+    if choice and arguments.all:
+        raise Failure(Code.USAGE, "--all means every one of them: leave it out, or the other choices")

@@ -52,6 +52,9 @@ def _register_vxg(subparsers: Subparsers) -> None:
         "--secrets", type=Path, metavar="DIR", help="write each camera's token there, as camera-4711 and so on"
     )
     parser.add_argument(
+        "--group-token", type=Path, metavar="FILE", help="write the token of all cameras together there, for init"
+    )
+    parser.add_argument(
         "--declare", action="append", default=[], metavar="TYPE", help="an event type every camera has from the start"
     )
     parser.add_argument("--lenient", action="store_true", help="take numbers and long texts in meta, too")
@@ -159,6 +162,8 @@ async def _vxg(arguments: argparse.Namespace) -> int:
     async with simulated as vms:
         if arguments.secrets:
             write_secrets(arguments.secrets, {f"camera-{camera}": token for camera, token in vms.tokens.items()})
+        if arguments.group_token:
+            write_secrets(arguments.group_token.parent, {arguments.group_token.name: vms.cloud.tokens.group})
         if wants_json(arguments):
             print(json.dumps({"what": "ready", "url": vms.base_url, "cameras": list(vms.tokens)}), flush=True)
         else:

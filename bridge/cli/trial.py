@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable
 from datetime import timedelta
 
 from bridge.cli.paper import Paper
@@ -42,22 +43,30 @@ class Trial:
         self._targets: dict[VmsId, tuple[VmsTarget, Paper]] = {}
         self._refused = False
 
-    def run(self, messages: Sequence[Message]) -> bool:
-        """Show all that follows; whether every item could be read and is somebody's."""
+    def run(self, messages: Iterable[Message]) -> bool:
+        """Show all that follows, what a timer brings between two messages too; whether every item could be read and
+        is somebody's."""
+        start: Instant | None = None
         for message in messages:
+            start = start or message.arrived
+            self._fire(start, until=message.arrived.monotonic)
             routed = self._router.route(message)
             for sensor in sensors_of(routed):
                 if not self._memory.knows(sensor.id):
                     self._memory.load(sensor.id, {})
             self._follow(decide(self._site, routed, self._ids.next(message.arrived), self._memory, message.arrived))
-        start = messages[-1].arrived if messages else None
-        while self._holds and start is not None:
-            due, _, key = heapq.heappop(self._holds)
-            fact = self._memory.get(key.sensor, key.kind, key.key, start.utc.timestamp())
-            if fact is not None and fact.due == due:
-                later = Instant(start.utc + timedelta(seconds=max(0.0, due - start.monotonic)), due)
-                self._follow(decide_timer(self._site, key, self._memory, later))
+        if start is not None:
+            self._fire(start, until=math.inf)
         return not self._refused
+
+    def _fire(self, start: Instant, until: float) -> None:
+        """Decide what timers ask for until then (monotonic); ``start`` is any moment on both clocks."""
+        while self._holds and self._holds[0][0] <= until:
+            due, _, key = heapq.heappop(self._holds)
+            later = Instant(start.utc + timedelta(seconds=due - start.monotonic), due)
+            fact = self._memory.get(key.sensor, key.kind, key.key, later.utc.timestamp())
+            if fact is not None and fact.due == due:
+                self._follow(decide_timer(self._site, key, self._memory, later))
 
     def _follow(self, decision: Decision) -> None:
         at = decision.at

@@ -7,9 +7,10 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from bridge.config.site import Camera, Sensor, Site
-from bridge.decide.rules import Select
+from bridge.config.site import Camera, Connector, Sensor, Site
+from bridge.decide.rules import written
 from bridge.model import CameraId, ConnectorId, SensorId, VmsId
+from connectors.base import ConnectorSettings
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -44,26 +45,36 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     connectors_to_restart: tuple[ConnectorId, ...] = ()
     connectors_to_readdress: tuple[ConnectorId, ...] = ()
     connectors_to_stop: tuple[ConnectorId, ...] = ()
+    endpoints: Change[str] = Change()
+    pictures_changed: bool = False
+    """From where pictures may be fetched."""
+    observe_changed: bool = False
+    """Where a monitoring system asks."""
     site_changed: bool = False
-    """The site's own lines: name, time zone, cameras for faults, journal."""
+    """The site's own lines: name, time zone, faults and where they are told, journal."""
     other_site: bool = False
     """The ids differ: another site, with another journal; it cannot be taken over by a running service."""
     needs_restart: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        parts = (self.vms, self.cameras, self.connectors, self.sensors, self.site_changed, self.other_site)
-        return any(parts) or bool(self.vms_to_rebuild or self.connectors_to_readdress)
+        parts = (self.vms, self.cameras, self.connectors, self.sensors, self.endpoints)
+        others = (self.site_changed, self.other_site, self.pictures_changed, self.observe_changed)
+        return any(parts) or any(others) or bool(self.vms_to_rebuild or self.connectors_to_readdress)
 
     def __str__(self) -> str:
         """One line for a log: ``sensors +gate-out ~gate-in -yard; restart lpr``; "nothing" when nothing differs."""
         told = []
-        for name in ("vms", "cameras", "connectors", "sensors"):
+        for name in ("vms", "cameras", "connectors", "sensors", "endpoints"):
             change: Change[str] = getattr(self, name)
             signs = (("+", change.added), ("~", change.changed), ("-", change.removed))
             if change:
                 told.append(f"{name} " + " ".join(_few(sign, ids) for sign, ids in signs if ids))
         if self.site_changed:
             told.append("site ~")
+        if self.pictures_changed:
+            told.append("pictures ~")
+        if self.observe_changed:
+            told.append("observe ~")
         for verb, connectors in (("restart", self.connectors_to_restart), ("readdress", self.connectors_to_readdress)):
             if connectors:
                 told.append(f"{verb} {', '.join(connectors)}")
@@ -75,7 +86,7 @@ def difference(old: Site, new: Site) -> Difference:
     """What a running service has to do to become ``new``. Pure."""
     vms = _change(old.vms, new.vms, lambda before, after: before.settings == after.settings)
     cameras = _change(old.cameras, new.cameras, lambda before, after: before == after)
-    connectors = _change(old.connectors, new.connectors, lambda before, after: before.settings == after.settings)
+    connectors = _change(old.connectors, new.connectors, lambda before, after: _way_in(before) == _way_in(after))
     touched = {
         vms for camera in (*cameras.added, *cameras.changed) for vms in _vms_of(camera, old.cameras, new.cameras)
     }
@@ -93,8 +104,11 @@ def difference(old: Site, new: Site) -> Difference:
         connectors_to_restart=connectors.changed,
         connectors_to_readdress=tuple(name for name in steady if before.get(name) != after.get(name)),
         connectors_to_stop=connectors.removed,
-        site_changed=(old.name, old.timezone.key, old.fault_cameras, old.journal)
-        != (new.name, new.timezone.key, new.fault_cameras, new.journal),
+        endpoints=_change(old.endpoints, new.endpoints, lambda was, now: was.settings == now.settings),
+        pictures_changed=old.pictures != new.pictures,
+        observe_changed=old.observe != new.observe,
+        site_changed=(old.name, old.timezone.key, old.fault_cameras, old.faults, old.trouble, old.journal)
+        != (new.name, new.timezone.key, new.fault_cameras, new.faults, new.trouble, new.journal),
         other_site=old.id != new.id,
         needs_restart=_needs_restart(old, new),
     )
@@ -113,6 +127,11 @@ def _vms_of(camera: CameraId, *sites: Mapping[CameraId, Camera]) -> set[VmsId]:
     return {cameras[camera].vms for cameras in sites if camera in cameras}
 
 
+def _way_in(connector: Connector) -> ConnectorSettings:
+    """What it is run with: what is supervised behind it is no reason to restart it."""
+    return connector.settings.model_copy(update={"supervise": None})
+
+
 def _same_sensor(was: Sensor, now: Sensor, old: Site, new: Site) -> bool:
     return (
         _without_rules(was) == _without_rules(now)
@@ -124,19 +143,20 @@ def _same_sensor(was: Sensor, now: Sensor, old: Site, new: Site) -> bool:
 def _without_rules(sensor: Sensor) -> tuple[object, ...]:
     return (
         sensor.name, sensor.kind, sensor.profile, sensor.connector, sensor.address, sensor.cameras,
-        sensor.timezone.key, sensor.location,
+        sensor.timezone.key, sensor.location, sensor.cameras_by, tuple(sensor.also.items()), sensor.supervise,
     )  # fmt: skip
 
 
-def _rules(sensor: Sensor) -> list[tuple[str, str]]:
-    """Rules by what is written: compiled expressions of the same text are not equal."""
-    return [(rule.name, rule.expression.text if isinstance(rule, Select) else "") for rule in sensor.rules]
+def _rules(sensor: Sensor) -> list[tuple[object, ...]]:
+    """Rules, an inhibit among them, by what is written: compiled expressions of the same text are not equal."""
+    return [written(rule) for rule in sensor.rules]
 
 
 def _addresses(site: Site) -> dict[ConnectorId, list[object]]:
     found: dict[ConnectorId, list[object]] = {}
     for sensor in site.sensors.values():
-        found.setdefault(sensor.connector, []).append(sensor.address)
+        for connector, address in ((sensor.connector, sensor.address), *sensor.also.items()):
+            found.setdefault(connector, []).append(address)
     return found
 
 

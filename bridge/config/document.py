@@ -17,7 +17,7 @@ import yaml
 
 from bridge.config.broken import broken
 from bridge.config.errors import Located, SiteErrors
-from bridge.config.excerpt import line_of, structure
+from bridge.config.excerpt import excerpt, line_of, structure
 
 Plain: TypeAlias = "str | int | float | bool | dict[str, Plain] | list[Plain] | None"
 Place: TypeAlias = tuple[int, int]
@@ -68,6 +68,20 @@ class Document(msgspec.Struct):
         if self._lines is None:
             self._lines = self.text.splitlines()
         return line_of(self._lines, number)
+
+    def told(self, place: Place, path: str) -> tuple[Document, Place, str]:
+        """Where a fault at this place stands for people: a row of a table has part of what it says elsewhere."""
+        return self, place, path
+
+    def written(self, node: Node) -> tuple[str, Node]:
+        """The file a value stands in, and the value as it is written there."""
+        return self.file, node
+
+    def shown(self, place: Place, hidden: Sequence[tuple[int, str]], safe: bool) -> tuple[str, int]:
+        """What people may see of a line, and the column in it that the place became. ``hidden``: the values on it not
+        to be seen; not ``safe``: nor any other of this document."""
+        line, column = place
+        return excerpt(self.line(line), column, hidden) if safe else structure(self.line(line), column)
 
 
 def parse(text: str, file: str) -> Node:

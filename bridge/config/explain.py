@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from bridge.config.document import Plain, locate, locate_key, plain
 from bridge.config.errors import did_you_mean, nearest
 from bridge.config.faults import Entry, Faults
-from bridge.config.models import DURATION, NAME, NOT_YET, SIZE
+from bridge.config.models import DURATION, NAME, SIZE
 from bridge.units import seconds, size
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -109,7 +109,7 @@ def _explain(model: type[BaseModel], entry: Entry, faults: Faults, details: Erro
         key = str(loc[-1])
         known = sorted(_keys(model, loc[:-1]) - {key})
         faults.hide(entry.source, node)
-        near = NOT_YET.get(key) or did_you_mean(key, known) or f"; the keys here are {', '.join(known)}"
+        near = did_you_mean(key, known) or f"; the keys here are {', '.join(known)}"
         faults.add(entry.source, locate_key(entry.node, loc), path, f"there is no key {key} here{near}")
     elif kind == "missing":
         key = str(loc[-1])
@@ -199,6 +199,9 @@ def _schemas(model: type[BaseModel], loc: Loc) -> list[Schema]:
     root = _root(model)
     here = _branches(root, root)
     for part in loc:
+        if isinstance(part, str) and part.startswith("["):  # the branch of a union, tagged by the key it is known by
+            here = [schema for schema in here if part[1:-1] in _mapping(schema.get("properties"))] or here
+            continue
         below: list[Schema] = []
         for schema in here:
             inner = _mapping(schema.get("properties")).get(str(part)) if isinstance(part, str) else schema.get("items")

@@ -10,7 +10,7 @@ import msgspec
 
 from bridge.config.document import Document, Node, Place
 from bridge.config.errors import Located, SiteErrors, nearest
-from bridge.config.excerpt import excerpt, structure
+from bridge.config.excerpt import excerpt
 
 MOST_SEARCHED = 100_000
 """Names compared with wrong ones to find what was meant, all in all: a second or two."""
@@ -46,7 +46,7 @@ class Faults:
         return bool(self._found or self._ready)
 
     def add(self, source: Document, place: Place, path: str, message: str) -> None:
-        self._found.append((source, place, path, message))
+        self._found.append((*source.told(place, path), message))
 
     def take(self, errors: tuple[Located, ...]) -> None:
         """Faults that were found and made showable elsewhere (of the YAML itself, of a profile)."""
@@ -65,9 +65,10 @@ class Faults:
             for child in value:
                 self.hide(source, child)
         elif value not in (None, "", True, False):
-            hidden = self._hidden.setdefault(source.file, {}).setdefault(node.line, [])
-            if (node.column, str(value)) not in hidden:
-                hidden.append((node.column, str(value)))
+            file, written = source.written(node)
+            hidden = self._hidden.setdefault(file, {}).setdefault(written.line, [])
+            if (written.column, str(written.value)) not in hidden:
+                hidden.append((written.column, str(written.value)))
 
     def meant(self, wrong: str, known: Collection[str]) -> str:
         """The known name that ``wrong`` may stand for, "" when none is near, or after too much searching: ten thousand
@@ -83,11 +84,8 @@ class Faults:
         whole = {source.file: source for source, *_ in self._found}
         safe = {file: self._hides_whole_values(source) for file, source in whole.items()}
         for source, (line, column), path, message in self._found:
-            text = source.line(line)
-            if safe[source.file]:
-                shown, caret = excerpt(text, column, self._hidden.get(source.file, {}).get(line, ()))
-            else:
-                shown, caret = structure(text, column)
+            hidden = self._hidden.get(source.file, {}).get(line, [])
+            shown, caret = source.shown((line, column), hidden, safe[source.file])
             path, message, shown = (_NO_NAME.sub("…", each) for each in (path, message, shown))
             located.append(Located(source.file, line, column, path, message, shown, caret))
         return SiteErrors(located)

@@ -11,9 +11,10 @@ from bridge.config.document import Document, Node, Place, read
 from bridge.config.errors import did_you_mean, nearest
 from bridge.config.explain import naming
 from bridge.config.faults import Entry, Faults
+from bridge.config.groups import is_group
 from bridge.config.models import NAME, REQUIRED, SECTIONS
 
-NAMED = ("vms", "cameras", "connectors", "sensors")
+NAMED = ("vms", "cameras", "connectors", "sensors", "endpoints")
 LARGEST = 64 * 2**20
 """Bytes of one file; 10,000 sensors are 3 MB."""
 
@@ -22,15 +23,19 @@ _VERSION = 1
 
 
 class Sections(msgspec.Struct):
-    """``one``: the sections of which there is one (site, journal); ``named``: id → entry for each of NAMED."""
+    """``one``: the sections of which there is one (site, journal); ``named``: id → entry for each of NAMED.
+
+    ``tables``: each ``sensors`` that is ``{from: file.csv, ...}`` as a whole.
+    """
 
     one: dict[str, Entry]
     named: dict[str, dict[str, Entry]]
+    tables: list[Entry]
 
 
 def gather(path: Path, faults: Faults) -> Sections:
     """Read what stands under ``path``; whatever is wrong with its outline is added to ``faults``."""
-    sections = Sections({}, {name: {} for name in NAMED})
+    sections = Sections({}, {name: {} for name in NAMED}, [])
     whole = True
     seen: set[str] = set()
     for file in _files(path, faults):
@@ -102,10 +107,12 @@ def _outline(document: Document, root: Node, sections: Sections, seen: set[str],
         seen.add(name)
         if name == "version":
             _version(entry, faults)
+        elif name == "sensors" and is_group(node):
+            sections.tables.append(entry)
         elif name in NAMED:
             _named(entry, sections.named[name], faults)
         elif name in sections.one:
-            _twice(name, entry, sections.one[name], faults)
+            twice(name, entry, sections.one[name], faults)
         else:
             sections.one[name] = entry
 
@@ -129,14 +136,15 @@ def _named(section: Entry, entries: dict[str, Entry], faults: Faults) -> None:
         place: Place = node.keys[key]
         entry = Entry(section.source, f"{section.path}.{key}", place, below)
         if key in entries:
-            _twice(key, entry, entries[key], faults)
+            twice(key, entry, entries[key], faults)
             continue
         entries[key] = entry
         if not _NAME.fullmatch(key):
             faults.add(section.source, place, section.path, f"{naming('a name')}; what people read goes under name:")
 
 
-def _twice(what: str, entry: Entry, first: Entry, faults: Faults) -> None:
+def twice(what: str, entry: Entry, first: Entry, faults: Faults) -> None:
+    """Say that a name is there already."""
     faults.add(
         entry.source, entry.place, entry.path, f"{what} is written twice; the first is at {first.where}: keep one"
     )

@@ -6,23 +6,31 @@ import hashlib
 import json
 import re
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
 from bridge.config import parts
+from bridge.config.camera_tables import CameraTables
 from bridge.config.document import locate, plain
 from bridge.config.explain import validated
-from bridge.config.faults import Faults
-from bridge.config.gather import Sections, gather
+from bridge.config.faults import Entry, Faults
+from bridge.config.gather import Sections, gather, twice
+from bridge.config.groups import with_rows
 from bridge.config.models import JournalSection, SiteSection
 from bridge.config.profiles import Profiles
 from bridge.config.sensors import Sensors, camera_references
-from bridge.config.site import JournalSettings, Site
+from bridge.config.site import Endpoint, FaultLimits, JournalSettings, Site
 from bridge.config.zones import zone
-from bridge.model import CameraId, ConnectorId, ProfileId, SiteId, VmsId
+from bridge.model import BRIDGE, CameraId, ConnectorId, ProfileId, SiteId, VmsId
+
+if TYPE_CHECKING:
+    from bridge.config.pictures import FetchSettings
+    from bridge.metrics.settings import ObserveSettings
+    from bridge.trouble.settings import TroubleSettings
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -44,8 +52,20 @@ def load(path: Path, *, profiles_dir: Path | None = None) -> Site:
     cameras = parts.cameras(named["cameras"], vms_classes, faults)
     connectors, connector_classes = parts.connectors(named["connectors"], faults)
     profiles = Profiles(profiles_dir or folder / "profiles", faults)
-    sensors = Sensors(connector_classes, named["cameras"], profiles, timezone, faults).make(named["sensors"])
+    named["sensors"], tables = with_rows(named["sensors"], sections.tables, twice, faults)
+    by_table = CameraTables(named["cameras"], faults)
+    supervised = {
+        name: each.settings.supervise for name, each in connectors.items() if each.settings.supervise is not None
+    }
+    sensors = Sensors(connector_classes, named["cameras"], profiles, timezone, faults, by_table, supervised).make(
+        named["sensors"]
+    )
+    _reserved(named, faults)
     fault_cameras = _fault_cameras(sections, faults)
+    ways_out = _endpoints(named, faults)
+    fetch = _pictures(sections, faults)
+    observe = _observe(sections, faults)
+    trouble = _trouble(sections, faults)
     site_id = _site_id(head, sections, faults)
     if faults or head is None:
         raise faults.errors()
@@ -53,7 +73,7 @@ def load(path: Path, *, profiles_dir: Path | None = None) -> Site:
         id=SiteId(site_id),
         name=head.name,
         timezone=timezone,
-        digest=_digest(sections, profiles),
+        digest=_digest(sections, profiles, by_table),
         vms={VmsId(name): each for name, each in vms.items()},
         cameras={CameraId(name): each for name, each in cameras.items()},
         connectors={ConnectorId(name): each for name, each in connectors.items()},
@@ -61,6 +81,12 @@ def load(path: Path, *, profiles_dir: Path | None = None) -> Site:
         profiles={ProfileId(name): each for name, each in profiles.used.items()},
         journal=journal,
         fault_cameras=fault_cameras,
+        faults=_fault_limits(head),
+        trouble=trouble,
+        endpoints=ways_out,
+        pictures=fetch,
+        observe=observe,
+        tables=(*tables, *by_table.read),
     )
 
 
@@ -75,6 +101,31 @@ def _head(sections: Sections, faults: Faults) -> tuple[SiteSection | None, ZoneI
         return None, ZoneInfo("UTC")
     entry = sections.one["site"]
     return head, zone(head.timezone, entry, locate(entry.node, ("timezone",)), "site.timezone", faults)
+
+
+def _endpoints(named: Mapping[str, Mapping[str, Entry]], faults: Faults) -> dict[str, Endpoint]:
+    if not named["endpoints"]:
+        return {}
+    from bridge.config.endpoints import endpoints  # what it needs is loaded only for sites that have some
+
+    return endpoints(named["endpoints"], named["cameras"], named["sensors"], faults)
+
+
+def _pictures(sections: Sections, faults: Faults) -> FetchSettings | None:
+    entry = sections.one.get("pictures")
+    if entry is None:
+        return None
+    from bridge.config.pictures import pictures
+
+    return pictures(entry, faults)
+
+
+def _observe(sections: Sections, faults: Faults) -> ObserveSettings | None:
+    if "observe" not in sections.one:
+        return None
+    from bridge.metrics.settings import ObserveSettings
+
+    return _one(ObserveSettings, "observe", sections, faults)
 
 
 def _site_id(head: SiteSection | None, sections: Sections, faults: Faults) -> str:
@@ -103,6 +154,33 @@ def _fault_cameras(sections: Sections, faults: Faults) -> tuple[CameraId, ...]:
     return camera_references(entry, node, "site.faults.cameras", sections.named["cameras"], faults)
 
 
+def _fault_limits(head: SiteSection) -> FaultLimits:
+    said = head.faults
+    return FaultLimits(
+        disk_low=said.disk_low,
+        buffer_short=said.buffer_short,
+        backlog_old=said.backlog_old,
+        alarm_within=said.alarm_within,
+    )
+
+
+def _trouble(sections: Sections, faults: Faults) -> tuple[TroubleSettings, ...]:
+    entry = sections.one.get("trouble")
+    if entry is None:
+        return ()
+    from bridge.config.trouble import ways  # what it needs is loaded only for sites that have some
+
+    return ways(entry, faults)
+
+
+def _reserved(named: Mapping[str, Mapping[str, Entry]], faults: Faults) -> None:
+    """The bridge tells of its own faults as a sensor of this id, on a connector of this id."""
+    for section in ("sensors", "connectors"):
+        entry = named[section].get(BRIDGE)
+        if entry is not None:
+            faults.add(entry.source, entry.place, entry.path, f"{BRIDGE} is the bridge itself; give it another name")
+
+
 def _journal(sections: Sections, folder: Path, faults: Faults) -> JournalSettings:
     section = _one(JournalSection, "journal", sections, faults) or JournalSection()
     return JournalSettings(
@@ -114,12 +192,13 @@ def _journal(sections: Sections, folder: Path, faults: Faults) -> JournalSetting
     )
 
 
-def _digest(sections: Sections, profiles: Profiles) -> str:
+def _digest(sections: Sections, profiles: Profiles, tables: CameraTables) -> str:
     """Of what the files say, not of how they say it: comments, order and layout do not change it."""
     said = {
         **{name: plain(entry.node) for name, entry in sections.one.items()},
         **{name: {key: plain(entry.node) for key, entry in of.items()} for name, of in sections.named.items()},
         "profiles": {name: profile.digest for name, profile in profiles.used.items()},
+        "tables": tables.digests,
     }
     text = json.dumps(said, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

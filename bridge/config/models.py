@@ -9,7 +9,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter
 
+from bridge.config.mapping import CamerasBySection
+from bridge.config.rule_sections import InhibitSection, Period, RuleEntry
 from bridge.units import Duration, Size
+from connectors.base import Supervise
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 """What the keys under vms, cameras, connectors and sensors look like."""
@@ -25,9 +28,31 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+SuperviseOr = Annotated[
+    Annotated[Literal["off"], Tag("[off]")] | Annotated[Supervise, Tag("[on]")],
+    Discriminator(lambda value: "[on]" if isinstance(value, dict | Supervise) else "[off]"),
+]
+
+
 class FaultSection(_Section):
     cameras: tuple[str, ...] = Field(
         default=(), description="The cameras on which the bridge's own faults are shown.", examples=[["gate-wide"]]
+    )
+    disk_low: Size = Field(
+        default=2**30, description="Less than this free where the journal is: the disk is low.", examples=["1 GiB"]
+    )
+    buffer_short: Period = Field(
+        default=12 * 3600.0,
+        description="At the rate of the last hour the journal is full sooner than this.",
+        examples=["12 h"],
+    )
+    backlog_old: Period = Field(
+        default=900.0, description="Something has waited for its VMS for longer than this.", examples=["15 min"]
+    )
+    alarm_within: Period = Field(
+        default=100.0,
+        description="An alarm that no VMS has accepted within this is told by the ways under trouble.",
+        examples=["100 s"],
     )
 
 
@@ -49,27 +74,9 @@ class SiteSection(_Section):
     faults: FaultSection = Field(default=FaultSection(), description="Where the bridge's own faults are shown.")
 
 
-class SelectRule(_Section):
-    select: str = Field(
-        min_length=1,
-        description="A CEL expression over event: only events for which it is true go on.",
-        examples=['event.type == "vehicle.identified" && event.fields.list != "allow"'],
-    )
-    name: str = Field(default="", max_length=100, description="Shown when it filters; rule 1, rule 2 … when left out.")
-
-
-class CollapseRule(_Section):
-    collapse: Literal["off"] = Field(description="off: every message is an event of its own.", examples=["off"])
-
-
-def _which_rule(value: object) -> str:
-    keys = value if isinstance(value, dict) else {}
-    return "[collapse]" if "collapse" in keys and "select" not in keys else "[select]"
-
-
-# The tags stand in brackets so that they are never taken for a key of the document.
-RuleEntry = Annotated[
-    Annotated[SelectRule, Tag("[select]")] | Annotated[CollapseRule, Tag("[collapse]")], Discriminator(_which_rule)
+CamerasOf = Annotated[
+    Annotated[tuple[str, ...], Field(min_length=1), Tag("[list]")] | Annotated[CamerasBySection, Tag("[by]")],
+    Discriminator(lambda value: "[by]" if isinstance(value, dict | CamerasBySection) else "[list]"),
 ]
 
 
@@ -99,15 +106,35 @@ class SensorSection(_Section):
         description="How its messages are told from others on that connector; what stands here depends on its type.",
         examples=[{"path": "/gate"}],
     )
-    cameras: tuple[str, ...] = Field(
-        min_length=1, description="The cameras that get its events, names under cameras.", examples=[["gate-in"]]
+    also: dict[str, dict[str, object] | None] = Field(
+        default={},
+        description="Other connectors it is heard by, each with its address there (its identity when left empty): "
+        "a poller that fills what a push lost, a second push.",
+        examples=[{"gate-memory": None}],
+    )
+    cameras: CamerasOf = Field(
+        description="The cameras that get its events, names under cameras; or a table that says which for each event.",
+        examples=[["gate-in"]],
     )
     timezone: str | None = Field(
         default=None,
         description="The zone of its times when it is not the site's, by its IANA name.",
         examples=["Australia/Perth"],
     )
-    rules: tuple[RuleEntry, ...] = Field(default=(), description="What is done to its events, in order.")
+    rules: tuple[RuleEntry, ...] = Field(
+        default=(),
+        description="What is done to its events, in order.",
+        examples=[[{"debounce": "5 s"}, {"suppress": "10 min", "same": ["plate"]}]],
+    )
+    inhibit: InhibitSection | None = Field(
+        default=None, description="Out of service for a while: nothing new is raised, and it ends by itself."
+    )
+    supervise: SuperviseOr | None = Field(
+        default=None,
+        description="When its silence or its clock is a fault; what it does not say is as on its connector, "
+        "off: nothing of it is.",
+        examples=[{"silent_after": "10 min"}],
+    )
 
 
 class JournalSection(_Section):
@@ -129,8 +156,8 @@ class JournalSection(_Section):
     )
 
 
-SECTIONS = ("version", "site", "vms", "cameras", "connectors", "sensors", "journal")
+SECTIONS = (
+    "version", "site", "vms", "cameras", "connectors", "sensors", "journal", "endpoints", "pictures", "observe",
+    "trouble",
+)  # fmt: skip
 REQUIRED = ("version", "site", "vms", "cameras", "connectors", "sensors")
-
-NOT_YET = {"supervise": "; this version cannot supervise yet, leave it out"}
-"""Keys that the design knows and this version does not act on: refused, so that nobody relies on them."""

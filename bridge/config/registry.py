@@ -22,7 +22,12 @@ CONNECTORS = "vms_bridge.connectors"
 VMS = "vms_bridge.vms"
 
 BUILT_IN: Mapping[str, Mapping[str, str]] = {
-    CONNECTORS: {"http": "connectors.http:HttpConnector", "tcp": "connectors.tcp:TcpConnector"},
+    CONNECTORS: {
+        "http": "connectors.http:HttpConnector",
+        "http-poll": "connectors.http_poll:HttpPollConnector",
+        "tcp": "connectors.tcp:TcpConnector",
+        "websocket": "connectors.websocket:WebSocketConnector",
+    },
     VMS: {"vxg": "bridge.vms.vxg:VxgTarget", "webhook": "bridge.vms.webhook:WebhookTarget"},
 }
 

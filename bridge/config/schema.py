@@ -9,7 +9,12 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from bridge.config import registry
+from bridge.config.mapping import GroupSection
 from bridge.config.models import DURATION, NAME, SIZE, JournalSection, SensorSection, SiteSection
+from bridge.config.pictures import FetchSettings, PicturesSection
+from bridge.endpoints.settings import TYPES
+from bridge.metrics.settings import ObserveSettings
+from bridge.trouble import settings as trouble
 
 Schema: TypeAlias = dict[str, object]
 
@@ -28,7 +33,8 @@ def site_schema(installed: bool = True) -> Schema:
     vms = {name: registry.vms_class(name) for name in names(registry.VMS)}
     collected = _Collected(
         [
-            SiteSection, SensorSection, JournalSection,
+            SiteSection, SensorSection, GroupSection, JournalSection,
+            PicturesSection, FetchSettings, ObserveSettings, *TYPES.values(), *trouble.TYPES.values(),
             *(declared.Settings for declared in connectors.values()),
             *(declared.Address for declared in connectors.values()),
             *(declared.Settings for declared in vms.values()),
@@ -37,6 +43,8 @@ def site_schema(installed: bool = True) -> Schema:
     )  # fmt: skip
     definitions = collected.definitions
     _address(definitions[collected.name(SensorSection)], [collected.of(each.Address) for each in connectors.values()])
+    within = _schema(definitions[collected.name(PicturesSection)]["properties"])
+    within["fetch"] = {"description": _schema(within["fetch"])["description"], **collected.of(FetchSettings)}
     vms_settings = {name: collected.of(each.Settings) for name, each in vms.items()}
     connector_settings = {name: collected.of(each.Settings) for name, each in connectors.items()}
     camera = _any([collected.of(each.Camera) for each in vms.values()])
@@ -46,8 +54,19 @@ def site_schema(installed: bool = True) -> Schema:
         "vms": _named("The VMS the bridge talks to.", _by_type(vms_settings, "Which VMS this is.")),
         "cameras": _named("The cameras.", camera),
         "connectors": _named("The ways in.", _by_type(connector_settings, "Which connector this is.")),
-        "sensors": _named("The sources of events.", collected.of(SensorSection)),
+        "sensors": _sensors(collected),
         "journal": collected.of(JournalSection),
+        "endpoints": _named(
+            "Where other programs get events.",
+            _by_type({name: collected.of(each) for name, each in TYPES.items()}, "Which endpoint this is."),
+        ),
+        "pictures": collected.of(PicturesSection),
+        "observe": collected.of(ObserveSettings),
+        "trouble": {
+            "type": "array",
+            "description": "Where people are told when the VMS does not take alarms.",
+            "items": _by_type({name: collected.of(each) for name, each in trouble.TYPES.items()}, "Which way this is."),
+        },
     }
     whole: Schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -85,6 +104,24 @@ def _named(description: str, entry: Schema) -> Schema:
         "propertyNames": {"pattern": NAME},
         "additionalProperties": entry,
     }
+
+
+def _sensors(collected: _Collected) -> Schema:
+    """Sensors by name, a table of them where an entry says ``from``; or one table in the place of all."""
+    sensor = collected.definitions[collected.name(SensorSection)]
+    own = collected.definitions[collected.name(GroupSection)]
+    group: Schema = {
+        "type": "object",
+        "description": "A table of sensors: each row is one. What stands beside from holds for every row.",
+        "additionalProperties": False,
+        "required": ["from"],
+        "properties": _schema(own["properties"]) | _schema(sensor["properties"]),
+    }
+    collected.definitions[collected.name(GroupSection)] = group
+    is_table: Schema = {"required": ["from"], "properties": {"from": {"type": "string"}}}
+    one: Schema = {"if": is_table, "then": collected.of(GroupSection), "else": collected.of(SensorSection)}
+    named = _named("The sources of events.", one)
+    return {"if": {"type": "object", **is_table}, "then": collected.of(GroupSection), "else": named}
 
 
 def _by_type(types: Mapping[str, Schema], description: str) -> Schema:

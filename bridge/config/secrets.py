@@ -1,4 +1,4 @@
-"""Where secrets are: environment, systemd credentials, files, the machine's keyring, in this order.
+"""Where secrets are: environment, systemd credentials, files, the machine's keyring, an encrypted file, in this order.
 
 Read at use and kept for a second, so that a rotated secret is in use at once and the hot path costs nothing. A value
 is in no message, repr or log. Nothing here ever asks a person.
@@ -6,29 +6,68 @@ is in no message, repr or log. Nothing here ever asks a person.
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import math
 import os
-import stat
+import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import msgspec
+
+from bridge.config.private_file import read_secret
+from bridge.config.vault import Vault
 from bridge.secret import Secret, SecretMissing, SecretRef
 
 KEPT = 1.0
 """Seconds a value is used before its store is read again."""
 KEPT_KEYRING = 60.0
 """The same for the keyring, whose answer comes over D-Bus and takes milliseconds."""
-LARGEST = 64 * 1024
+
+VARIABLES = "VMS_BRIDGE_SECRET_"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+class Store(enum.StrEnum):
+    """In the order they are looked into."""
+
+    ENVIRONMENT = "environment"
+    SYSTEMD = "systemd"
+    FILE = "file"
+    KEYRING = "keyring"
+    VAULT = "vault"
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A secret and the store it is in. ``where``: the variable, the file, or "" where a store has no places."""
+
+    store: Store
+    where: str
+    secret: Secret
+
+    @property
+    def told(self) -> str:
+        """``the file /etc/vms-bridge/secrets/gate-in``."""
+        return _TOLD[self.store].format(self.where)
+
+
+_TOLD = {
+    Store.ENVIRONMENT: "the environment ({})",
+    Store.SYSTEMD: "systemd credentials ({})",
+    Store.FILE: "the file {}",
+    Store.KEYRING: "the keyring",
+    Store.VAULT: "the vault {}",
+}
 
 
 class SecretStores:
     """The secrets of this machine; implements ``bridge.secret.Secrets``.
 
     ``directory``: the folder of files named like the secrets, usually ``secrets`` beside the site file; None: none.
-    ``keyring``: reads from the machine's keyring, None when it has no such secret; raises SecretMissing when the
-    keyring cannot be used, saying why.
+    The encrypted file is ``secrets.vault`` beside that folder. ``keyring``: reads from the machine's keyring, None
+    when it has no such secret; raises SecretMissing when the keyring cannot be used, saying why.
     """
 
     def __init__(
@@ -39,8 +78,9 @@ class SecretStores:
         keyring: Callable[[str], str | None] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._directory = directory
-        self._environment = os.environ if environment is None else environment
+        self.directory = directory
+        self.environment: Mapping[str, str] = os.environ if environment is None else environment
+        self.vault = Vault(directory.with_name(f"{directory.name}.vault"), self.environment) if directory else None
         self._keyring = keyring or _from_keyring
         self._monotonic = monotonic
         self._key = os.urandom(32)  # so that a version says nothing about its value, not even to who can guess it
@@ -61,93 +101,81 @@ class SecretStores:
         if kept is not None and not fresh and now < kept[0]:
             return kept[1]
         self._kept.pop(ref, None)
-        value, seconds = self._read(str(ref))
-        version = hashlib.blake2b(value.encode(), key=self._key, digest_size=8).hexdigest()
-        secret = Secret(value, version)
-        self._kept[ref] = (now + seconds, secret)
-        return secret
+        found = self.find(str(ref))
+        self._kept[ref] = (now + (KEPT_KEYRING if found.store is Store.KEYRING else KEPT), found.secret)
+        return found.secret
 
-    def _read(self, name: str) -> tuple[str, float]:
-        """The value and how long it may be kept."""
-        variable = variable_of(name)
-        value = self._environment.get(variable, "").rstrip("\r\n")
-        if value:
-            return value, KEPT
-        looked = [f"the environment ({variable})"]
-        credentials = self._environment.get("CREDENTIALS_DIRECTORY")
-        if credentials:
-            file = Path(credentials) / name
-            # Its permissions are systemd's business: for a service user they show as an ACL's mask, group included.
-            found = _from_file(file, name, private=False)
+    def find(self, name: str) -> Found:
+        """The secret, read now, and where it is. Raises SecretMissing, as ``get``."""
+        looked: list[str] = []
+        for store in Store:
+            found = self.look(store, name, looked)
             if found is not None:
-                return found, KEPT
-            looked.append(f"systemd credentials ({file})")
-        else:
-            looked.append("systemd credentials (none given)")
-        if self._directory is not None:
-            file = self._directory / name
-            found = _from_file(file, name, private=os.name == "posix")
-            if found is not None:
-                return found, KEPT
-            looked.append(f"the file {file}")
-        found, said = self._ask_keyring(name)
-        if found:
-            return found, KEPT_KEYRING
-        looked.append(said)
-        where = self._directory / name if self._directory is not None else None
-        remedy = f"write it to {where} (chmod 600)" if where else f"set {variable} or give a folder of secrets"
+                return found
+        where = self.directory / name if self.directory is not None else None
+        remedy = f"write it to {where} (chmod 600)" if where else f"set {variable_of(name)} or give a folder of secrets"
         raise SecretMissing(f"there is no secret {name}; looked in {', '.join(looked)}; {remedy}")
 
-    def _ask_keyring(self, name: str) -> tuple[str | None, str]:
-        """The value, and what to say when there is none. One that cannot be used is left alone for a minute."""
+    def look(self, store: Store, name: str, looked: list[str]) -> Found | None:
+        """The secret in this store alone; None after adding to ``looked`` where it would have been. Raises
+        SecretMissing when the store has it and it is refused."""
+        value, where, said = _LOOK[store](self, name)
+        if value:
+            version = hashlib.blake2b(value.encode(), key=self._key, digest_size=8).hexdigest()
+            return Found(store, where, Secret(value, version))
+        if said:
+            looked.append(said)
+        return None
+
+    def _in_environment(self, name: str) -> tuple[str | None, str, str]:
+        variable = variable_of(name)
+        return self.environment.get(variable, "").rstrip("\r\n"), variable, f"the environment ({variable})"
+
+    def _in_credentials(self, name: str) -> tuple[str | None, str, str]:
+        credentials = self.environment.get("CREDENTIALS_DIRECTORY")
+        if not credentials:
+            return None, "", "systemd credentials (none given)"
+        file = Path(credentials) / name
+        # Its permissions are systemd's business: for a service user they show as an ACL's mask, group included.
+        return read_secret(file, name, private=False), str(file), f"systemd credentials ({file})"
+
+    def _in_files(self, name: str) -> tuple[str | None, str, str]:
+        if self.directory is None:
+            return None, "", ""
+        file = self.directory / name
+        return read_secret(file, name), str(file), f"the file {file}"
+
+    def _in_keyring(self, name: str) -> tuple[str | None, str, str]:
+        """One that cannot be used is left alone for a minute."""
         now = self._monotonic()
         if now >= self._keyring_again:
             try:
-                return self._keyring(name), "the keyring"
+                return self._keyring(name), "", "the keyring"
             except SecretMissing as unusable:
                 self._keyring_said, self._keyring_again = f"the keyring ({unusable})", now + KEPT_KEYRING
-        return None, self._keyring_said
+        return None, "", self._keyring_said
+
+    def _in_vault(self, name: str) -> tuple[str | None, str, str]:
+        if self.vault is None or not self.vault.there:
+            return None, "", ""
+        try:
+            return self.vault.read().get(name), str(self.vault.file), f"the vault {self.vault.file}"
+        except SecretMissing as closed:
+            return None, "", f"the vault {self.vault.file} ({closed})"
+
+
+_LOOK: Mapping[Store, Callable[[SecretStores, str], tuple[str | None, str, str]]] = {
+    Store.ENVIRONMENT: SecretStores._in_environment,
+    Store.SYSTEMD: SecretStores._in_credentials,
+    Store.FILE: SecretStores._in_files,
+    Store.KEYRING: SecretStores._in_keyring,
+    Store.VAULT: SecretStores._in_vault,
+}
 
 
 def variable_of(name: str) -> str:
     """``gate-in`` → ``VMS_BRIDGE_SECRET_GATE_IN``."""
-    return "VMS_BRIDGE_SECRET_" + name.upper().replace("-", "_").replace(".", "_")
-
-
-def _from_file(file: Path, name: str, *, private: bool) -> str | None:
-    """The text of a file without its last line end; None when there is none. Raises SecretMissing when it is refused.
-
-    Opened once and judged by what was opened, so that it cannot be changed in between; a pipe does not block.
-    """
-    try:
-        descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise SecretMissing(f"the secret {name} cannot be read from {file}: {error.strerror}") from error
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise SecretMissing(f"the secret {name} cannot be read from {file}: it is not a file")
-        if private and status.st_mode & 0o077:
-            mode = stat.S_IMODE(status.st_mode)
-            raise SecretMissing(
-                f"the secret {name} is refused: others than its owner may use {file} (mode {mode:04o}); "
-                f"run chmod 600 {file}"
-            )
-        data = os.read(descriptor, LARGEST + 1)  # a regular file is read whole
-    finally:
-        os.close(descriptor)
-    if len(data) > LARGEST:
-        raise SecretMissing(f"the secret {name} is refused: {file} has more than {LARGEST} bytes")
-    try:
-        value = data.decode().rstrip("\r\n")
-    except UnicodeDecodeError:
-        # Without its cause: that would hold the bytes.
-        raise SecretMissing(f"the secret {name} is refused: {file} is not UTF-8 text") from None
-    if not value:
-        raise SecretMissing(f"the secret {name} is refused: {file} is empty")
-    return value
+    return VARIABLES + name.upper().replace("-", "_").replace(".", "_")
 
 
 def _from_keyring(name: str) -> str | None:

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
-from bridge.config.document import Document, Node, Place, Plain, plain
+from bridge.config.camera_tables import CameraTables
+from bridge.config.document import Node, Plain, plain
 from bridge.config.explain import validated
 from bridge.config.faults import Entry, Faults
 from bridge.config.models import SensorSection
 from bridge.config.parts import Classes, hide_all_but, refer
 from bridge.config.profiles import Profiles
-from bridge.config.site import Sensor
+from bridge.config.rules import Rules
+from bridge.config.site import Sensor, Supervision
+from bridge.config.ways import other_ways
 from bridge.config.zones import zone
-from bridge.decide.rules import CollapseOff, Rule, Select
+from bridge.decide.cameras import CamerasBy
 from bridge.model import CameraId, ConnectorId, ProfileId, SensorId
-from bridge.profiles.expression import Expression, ExpressionError, compile_expression
 from bridge.profiles.profile import Profile
-from connectors.base import Address, Connector
+from connectors.base import Address, Connector, Supervise
 
 
 class Sensors:
@@ -30,13 +32,17 @@ class Sensors:
         profiles: Profiles,
         timezone: ZoneInfo,
         faults: Faults,
+        tables: CameraTables,
+        supervised: Mapping[str, Supervise] | None = None,
     ) -> None:
         self._connectors = connectors
         self._cameras = cameras
         self._profiles = profiles
         self._timezone = timezone
         self._faults = faults
-        self._expressions: dict[str, Expression | ExpressionError] = {}
+        self._tables = tables
+        self._supervised = supervised or {}
+        self._rules = Rules(faults)
         self._addresses: dict[tuple[str, str], Entry] = {}
 
     def make(self, entries: Mapping[str, Entry]) -> dict[SensorId, Sensor]:
@@ -55,10 +61,11 @@ class Sensors:
             return None
         # References are checked even when something else is wrong, so that all errors come at once.
         address = self._address(entry, fields, values)
+        also = self._also(entry, fields, address) if "also" in fields else {}
         profile = self._profile(entry, fields)
-        cameras = self._cameras_of(entry, fields)
-        rules = self._rules(entry, fields["rules"]) if "rules" in fields else ()
+        cameras, by = self._cameras_of(entry, fields)
         timezone = self._zone(entry, fields["timezone"]) if "timezone" in fields else self._timezone
+        rules = self._rules.of(entry, section, timezone, profile) if "rules" in fields or "inhibit" in fields else ()
         if section is None or address is None or profile is None:
             return None
         return Sensor(
@@ -69,10 +76,22 @@ class Sensors:
             connector=ConnectorId(section.connector),
             address=address,
             cameras=cameras,
+            cameras_by=by,
             timezone=timezone,
             rules=rules,
             location=section.location,
+            also=also,
+            supervise=self._supervision(section),
         )
+
+    def _supervision(self, section: SensorSection) -> Supervision | None:
+        """What the sensor says, over what its connector says for all of its."""
+        own, usual = section.supervise, self._supervised.get(section.connector)
+        if own == "off" or (own is None and usual is None):
+            return None
+        said = {} if usual is None else usual.model_dump()
+        said |= {} if own is None else own.model_dump(exclude_unset=True)
+        return Supervision(**said)
 
     def _address(self, entry: Entry, fields: Mapping[str, Node], values: Mapping[str, Plain]) -> Address | None:
         node, below = fields.get("connector"), fields.get("address")
@@ -98,6 +117,15 @@ class Sensors:
             self._alone(entry, within, node.value, address)
         return address
 
+    def _also(self, entry: Entry, fields: Mapping[str, Node], address: Address | None) -> dict[ConnectorId, Address]:
+        node, connector = fields["also"], fields.get("connector")
+        own = str(connector.value) if connector is not None else ""
+        found = {}
+        for name, within, other in other_ways(entry, node, own, address, self._connectors, self._faults):
+            self._alone(entry, within, name, other)
+            found[ConnectorId(name)] = other
+        return found
+
     def _alone(self, entry: Entry, within: Entry, connector: str, address: Address) -> None:
         """Two sensors whose messages nothing tells apart are a mistake."""
         key = (connector, address.model_dump_json())
@@ -115,51 +143,18 @@ class Sensors:
             return None
         return self._profiles.named(node.value, entry, node)
 
-    def _cameras_of(self, entry: Entry, fields: Mapping[str, Node]) -> tuple[CameraId, ...]:
-        node = fields.get("cameras")
-        return camera_references(entry, node, f"{entry.path}.cameras", self._cameras, self._faults)
+    def _cameras_of(self, entry: Entry, fields: Mapping[str, Node]) -> tuple[tuple[CameraId, ...], CamerasBy | None]:
+        """The cameras of every event; or those of events that the table has none for, and the table."""
+        node, path, by = fields.get("cameras"), f"{entry.path}.cameras", None
+        if node is not None and isinstance(node.value, dict):
+            by = self._tables.of(entry, node)
+            node, path = node.value.get("otherwise"), f"{path}.otherwise"
+        return camera_references(entry, node, path, self._cameras, self._faults), by
 
     def _zone(self, entry: Entry, node: Node) -> ZoneInfo:
         if not isinstance(node.value, str):
             return self._timezone
         return zone(node.value, entry, node, f"{entry.path}.timezone", self._faults)
-
-    def _rules(self, entry: Entry, node: Node) -> tuple[Rule, ...]:
-        rules: list[Rule] = []
-        for number, each in enumerate(node.value if isinstance(node.value, list) else (), 1):
-            fields = each.value if isinstance(each.value, dict) else {}
-            select, name = fields.get("select"), fields.get("name")
-            if select is None:
-                rules.append(CollapseOff())
-            elif isinstance(select.value, str) and select.value:
-                expression = self._expression(select.value)
-                if isinstance(expression, ExpressionError):
-                    path = f"{entry.path}.rules[{number - 1}].select"
-                    self._faults.add(entry.source, *_within(entry.source, select, expression, path))
-                    continue
-                called = str(name.value) if name is not None and name.value else f"rule {number}"
-                rules.append(Select(called, expression))
-        return tuple(rules)
-
-    def _expression(self, text: str) -> Expression | ExpressionError:
-        """Compiled once for all sensors that have it; or what is wrong with it."""
-        found = self._expressions.get(text)
-        if found is None:
-            try:
-                found = compile_expression(text, {"event"})
-            except ExpressionError as error:
-                found = error
-            self._expressions[text] = found
-        return found
-
-
-def _within(source: Document, node: Node, error: ExpressionError, path: str) -> tuple[Place, str, str]:
-    """Where in the file an expression is wrong: exactly, when it is written on one line as it is read."""
-    written = source.line(node.line)[node.column - 1 :]
-    quotes = 1 if written[:1] in ("'", '"') else 0
-    if error.line == 1 and written[quotes:].startswith(str(node.value)):
-        return (node.line, node.column + quotes + error.column - 1), path, error.message
-    return (node.line, node.column), path, str(error)
 
 
 def camera_references(

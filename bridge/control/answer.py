@@ -13,6 +13,7 @@ Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, object]]]
 Send: TypeAlias = Callable[[MutableMapping[str, object]], Awaitable[None]]
 
 LARGEST_BODY = 64 * 1024
+LINES = "application/x-ndjson"
 
 
 class Refused(Exception):
@@ -52,14 +53,18 @@ async def body(receive: Receive) -> bytes:
 
 
 async def json(send: Send, answer: object, status: int = 200) -> None:
-    content = msgspec.json.encode(answer)
-    await _start(send, status, b"application/json", (b"content-length", b"%d" % len(content)))
+    await whole(send, msgspec.json.encode(answer), "application/json", status)
+
+
+async def whole(send: Send, content: bytes, content_type: str, status: int = 200) -> None:
+    await _start(send, status, content_type.encode(), (b"content-length", b"%d" % len(content)))
     await send({"type": "http.response.body", "body": content})
 
 
-async def lines(send: Send, told: AsyncIterator[bytes]) -> None:
-    """JSON lines as they come; an empty chunk first, so that the caller knows it is listening."""
-    await _start(send, 200, b"application/x-ndjson")
+async def lines(send: Send, told: AsyncIterator[bytes], kind: str = LINES) -> None:
+    """JSON lines (or pieces of something else) as they come; an empty chunk first, so that the caller knows it is
+    listening."""
+    await _start(send, 200, kind.encode())
     await send({"type": "http.response.body", "body": b"", "more_body": True})
     async for line in told:
         await send({"type": "http.response.body", "body": line, "more_body": True})

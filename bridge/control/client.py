@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -18,9 +20,10 @@ Answer: TypeAlias = dict[str, object]
 class CallFailed(Exception):
     """The service answered that it did not do it; the text is its own. ``status`` is the HTTP status."""
 
-    def __init__(self, why: str, status: int) -> None:
+    def __init__(self, why: str, status: int, answer: Answer | None = None) -> None:
         super().__init__(why)
         self.status = status
+        self.answer = answer
 
 
 class _Line(http.client.HTTPConnection):
@@ -57,6 +60,15 @@ class Client:
         """One JSON object. Raises CallFailed, Nobody."""
         return _object(self._call("GET", _with(path, parameters)).read())
 
+    def ask(self, path: str) -> Answer:
+        """One JSON object, also of an answer that says no (503). Raises CallFailed for any other, Nobody."""
+        try:
+            return self.get(path)
+        except CallFailed as failed:
+            if failed.status != 503 or failed.answer is None:
+                raise
+            return failed.answer
+
     def post(self, path: str, body: Mapping[str, object]) -> Answer:
         """Raises CallFailed, Nobody."""
         return _object(self._call("POST", path, json.dumps(body).encode()).read())
@@ -65,17 +77,33 @@ class Client:
         """JSON lines as they come. Raises CallFailed, Nobody."""
         return self._lines(self._call("GET", _with(path, parameters)))
 
-    def listen(self, path: str) -> Iterator[Answer]:
-        """JSON lines for as long as the service runs; the next may be long in coming. Raises CallFailed, Nobody."""
-        answered = self._call("GET", path)
-        if self._line.sock is not None:
-            self._line.sock.settimeout(None)
-        return self._lines(answered)
+    def listen(self, path: str, until: float | None = None, **parameters: str | None) -> Iterator[Answer]:
+        """JSON lines for as long as the service runs; the next may be long in coming. They end at ``until``
+        (``time.monotonic``). Raises CallFailed, Nobody."""
+        answered = self._call("GET", _with(path, parameters))
+        return self._lines(answered, self._line.sock, until)
 
-    def _lines(self, answered: http.client.HTTPResponse) -> Iterator[Answer]:
+    def stream(self, path: str, **parameters: str | None) -> http.client.HTTPResponse:
+        """An answer's bytes as they come, to be read by the caller. Raises CallFailed, Nobody."""
+        return self._call("GET", _with(path, parameters))
+
+    def _lines(
+        self, answered: http.client.HTTPResponse, line: socket.socket | None = None, until: float | None = None
+    ) -> Iterator[Answer]:
+        """``line``: whose pauses have no bound but ``until``."""
         try:
-            while line := answered.readline():
-                yield _object(line)
+            while True:
+                if line is not None:
+                    left = None if until is None else until - time.monotonic()
+                    if left is not None and left <= 0:
+                        return
+                    line.settimeout(left)
+                if not (text := answered.readline()):
+                    return
+                yield _object(text)
+        except TimeoutError:
+            if until is None:
+                raise Nobody("the service does not answer in time") from None
         except (OSError, http.client.HTTPException) as error:
             raise Nobody("the service ended while it was answering") from error
 
@@ -97,7 +125,7 @@ class Client:
             answer = {}
         # A receipt says "why", everything else "error".
         raise CallFailed(
-            str(answer.get("error") or answer.get("why") or said.decode("utf-8", "replace")), answered.status
+            str(answer.get("error") or answer.get("why") or said.decode("utf-8", "replace")), answered.status, answer
         )
 
 

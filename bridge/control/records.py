@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from bridge.journal.contract import DeliveryRecord, LaneHead
+from bridge.journal.contract import DeliveryRecord, LaneHead, QuarantineRecord
 from bridge.model import Decision, Outcome, SensorEvent
 
 Object: TypeAlias = dict[str, object]
@@ -35,13 +35,17 @@ def of_delivery(delivery: DeliveryRecord) -> Object:
     return record
 
 
+def of_quarantined(item: QuarantineRecord) -> Object:
+    return {name: getattr(item, name) for name in item.__struct_fields__}
+
+
 def of_decision(decision: Decision) -> Object:
     """What followed from one message (or, with ``message`` null, from a timer)."""
     kept = decision.message
     return {
         "what": "decided",
         "at": decision.at.utc,
-        "message": kept.id if kept else None,
+        "message": kept.id if kept else decision.adopted.message if decision.adopted else None,
         "connector": kept.message.connector if kept else None,
         "peer": kept.message.origin.peer if kept else None,
         "place": kept.message.origin.place if kept else None,

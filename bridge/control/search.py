@@ -9,8 +9,8 @@ from typing import Protocol
 
 import msgspec
 
-from bridge.journal.contract import DeliveryRecord, EventRecord, Query, Record
-from bridge.model import CameraId, DeliveryState, EventId, SensorEvent, SensorId, VmsId
+from bridge.journal.contract import DeliveryRecord, EventRecord, QuarantineRecord, Query, Record
+from bridge.model import CameraId, DeliveryState, EventId, MessageId, SensorEvent, SensorId, VmsId
 from bridge.units import seconds
 
 SCANNED = 200_000
@@ -41,6 +41,16 @@ class Deliveries(msgspec.Struct, frozen=True, kw_only=True):
     sensor: SensorId | None = None
     camera: CameraId | None = None
     vms: VmsId | None = None
+    limit: int = 1000
+
+
+class Quarantine(msgspec.Struct, frozen=True, kw_only=True):
+    """Which quarantined items, oldest first. ``origin`` and ``key`` may hold ``*``; unset filters match everything."""
+
+    origin: str | None = None
+    key: str | None = None
+    message: MessageId | None = None
+    unknown: bool | None = None
     limit: int = 1000
 
 
@@ -99,3 +109,27 @@ async def deliveries(journal: Readable, wanted: Deliveries) -> AsyncIterator[Del
         found += 1
         if found >= wanted.limit:
             return
+
+
+async def quarantine(journal: Readable, wanted: Quarantine) -> AsyncIterator[QuarantineRecord]:
+    filtered = wanted.origin is not None or wanted.key is not None
+    query = Query(
+        what="quarantine",
+        message=wanted.message,
+        unknown=wanted.unknown,
+        limit=SCANNED if filtered else wanted.limit,
+    )
+    found = 0
+    async for record in journal.read(query):
+        if not isinstance(record, QuarantineRecord) or not _is_wanted(record, wanted):
+            continue
+        yield record
+        found += 1
+        if found >= wanted.limit:
+            return
+
+
+def _is_wanted(record: QuarantineRecord, wanted: Quarantine) -> bool:
+    return (wanted.origin is None or fnmatchcase(record.origin, wanted.origin)) and (
+        wanted.key is None or fnmatchcase(record.key, wanted.key)
+    )

@@ -17,8 +17,8 @@ class Thing(msgspec.Struct, array_like=True):
 
     ``event``: the id of its event, fixed when its first message came. ``held``: the event that will be raised when
     the hold ends, with its ``rank``; None once raised or withheld. ``fields``: as last told to the cameras.
-    ``cameras``: those the event was raised on. ``withheld``: the rule that kept it back. ``begins``: what its first
-    message had, if that has come.
+    ``cameras``: those the event is raised on. ``withheld``: the rule that kept it back. ``begins``: what its first
+    message had, if that has come. ``urgency``: as told to the cameras; ``said``: as its messages had it, before rules.
     """
 
     event: EventId
@@ -31,6 +31,7 @@ class Thing(msgspec.Struct, array_like=True):
     cameras: tuple[CameraId, ...] = ()
     withheld: str = ""
     begins: str = ""
+    said: Urgency | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -36,6 +36,7 @@ def event_of(site: Site, sensor: Sensor, draft: Draft, item: Item, message: Mess
         fields=draft.fields,
         detail=draft.detail,
         media=media_of(item, draft, message) if item.media else (),
+        marks=draft.marks,
     )
 
 
@@ -63,7 +64,8 @@ def media_of(item: Item, draft: Draft, message: MessageId) -> tuple[Media, ...]:
 
 
 def seen_by_rules(event: SensorEvent) -> dict[str, object]:
-    """The ``event`` variable of rule expressions."""
+    """The ``event`` variable of rule expressions. ``occurred_at`` is RFC 3339, for ``timestamp()``; ``pictures`` what
+    each of its pictures shows; ``test`` whether somebody tried the way with it."""
     return {
         "type": event.type,
         "title": event.title,
@@ -73,5 +75,8 @@ def seen_by_rules(event: SensorEvent) -> dict[str, object]:
         "sensor": event.sensor,
         "kind": event.kind,
         "clock": event.clock.value,
+        "occurred_at": event.occurred_at.isoformat(),
+        "pictures": [each.role for each in event.media],
+        "test": event.test,
         "fields": event.fields,
     }

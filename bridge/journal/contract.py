@@ -127,6 +127,9 @@ class QuarantineRecord(msgspec.Struct, frozen=True, kw_only=True):
     origin: str
     why: str
     arrived: datetime
+    sensor: SensorId | None = None
+    unknown: bool = False
+    key: str = ""
 
 
 Record = MessageRecord | EventRecord | DeliveryRecord | QuarantineRecord
@@ -141,10 +144,40 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     event: EventId | None = None
     message: MessageId | None = None
     states: tuple[DeliveryState, ...] = ()
+    unknown: bool | None = None
+    """Of the quarantine: what nobody listens for, or (False) what nobody could read."""
+    prefix: str | None = None
+    """Of messages and events: those whose id begins so."""
     since: datetime | None = None
     until: datetime | None = None
     newest_first: bool = False
     limit: int = 1000
+
+
+class Fed(msgspec.Struct, frozen=True, kw_only=True):
+    """One event, or one amendment of it, in the order of the commits. ``position``: where who has it stands.
+    ``cameras``: those that get it."""
+
+    position: str
+    event: SensorEvent
+    cameras: tuple[CameraId, ...]
+
+
+class FeedGap(msgspec.Struct, frozen=True):
+    """Between two positions events may be missing, because they are not kept any more; ``why`` in words."""
+
+    after: str
+    until: str
+    why: str
+
+
+class FeedPage(msgspec.Struct, frozen=True, kw_only=True):
+    """What comes after a position: a ``gap`` first, if there is one, then ``records``; ``position`` is where to go on,
+    which may be beyond the last record: events kept from the cameras by a rule are passed over."""
+
+    records: tuple[Fed, ...]
+    position: str
+    gap: FeedGap | None = None
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,6 +193,36 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     open_bytes: Mapping[tuple[VmsId, Urgency], int]
     size: int
     """bytes on disk, pictures included"""
+
+
+class QueueFigures(msgspec.Struct, frozen=True):
+    """What waits for one VMS at one urgency: in how many lanes, and when (epoch seconds) the oldest of it arrived."""
+
+    lanes: int
+    oldest: float
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``Totals`` does not have because it is not kept as a sum. ``free``: bytes the disk has left."""
+
+    queues: Mapping[tuple[VmsId, Urgency], QueueFigures]
+    facts: int
+    quarantined: int
+    quarantine_dropped: int
+    media: int
+    """bytes of pictures"""
+    free: int
+
+
+class Oldest(msgspec.Struct, frozen=True, kw_only=True):
+    """Of all that waits for one VMS in one urgency, what came first. ``arrived``: when its message came (UTC)."""
+
+    vms: VmsId
+    urgency: Urgency
+    event: EventId
+    title: str
+    camera: CameraId
+    arrived: datetime
 
 
 class Journal(Protocol):
@@ -212,10 +275,31 @@ class Journal(Protocol):
     async def drop(self, event: EventId, camera: CameraId, why: str, now: Instant) -> int:
         """End the dead deliveries of this event to this camera as expired, for good; how many."""
 
+    async def drop_quarantined(self, message: MessageId, index: int | None = None) -> int:
+        """Take a message's items, or one of them, out of quarantine for good; how many."""
+
     def read(self, query: Query) -> AsyncIterator[Record]: ...
 
     async def media(self, media: MediaId) -> bytes: ...
 
+    async def feed(self, after: str | None, limit: int) -> FeedPage:
+        """Up to ``limit`` events in the order of their commits, after a position; without one from the oldest.
+
+        A position is an opaque text, valid as long as the journal is; of two, the later is the greater as text.
+        """
+
+    async def head(self) -> str:
+        """The position of the newest event."""
+
+    async def behind(self, position: str) -> int:
+        """How many events came after a position, at most."""
+
+    async def keep(self, position: Position) -> None:
+        """Write a bookmark down by itself; returns when it is durable."""
+
     async def totals(self) -> Totals: ...
+
+    async def oldest(self, least: Urgency) -> Sequence[Oldest]:
+        """What has waited longest, for each VMS and each urgency from ``least`` up. Cheap, however much waits."""
 
     async def close(self) -> None: ...

@@ -12,12 +12,27 @@ from bridge.config.explain import validated
 from bridge.config.faults import Entry, Faults
 from bridge.model import ProfileId, State, Urgency
 from bridge.profiles import grammar, titles, values
+from bridge.profiles.best import best_of
 from bridge.profiles.compiled import CollapseBy, CompiledProfile, Dedup, Hold, Kind, MediaBy
+from bridge.profiles.conditions import CompleteBy
+from bridge.profiles.decoders import (
+    Decoder,
+    form_decoder,
+    in_turn,
+    json_decoder,
+    pattern_decoder,
+    text_decoder,
+    values_decoder,
+    xml_decoder,
+)
 from bridge.profiles.evaluation import ExpressionFailed
 from bridge.profiles.expression import Expression, ExpressionError, compile_expression
 from bridge.profiles.lexer import tokens, uses
-from bridge.profiles.redact import PathError, parse_path, redactor
+from bridge.profiles.patterns import Pattern, PatternError
+from bridge.profiles.reading import Reader
+from bridge.profiles.redact import Forms, PathError, parse_path, redactor
 from bridge.profiles.times import TimeOf, time_reader
+from bridge.profiles.unwrap import Unwrapper
 from bridge.profiles.values import Pick, Read, Seen
 
 __all__ = ["CompiledProfile", "ProfileError", "ProfileErrors", "compile_profile"]
@@ -74,21 +89,38 @@ class _Compiler:
         self._faults = faults
         self._model = model
         self._absent = frozenset(model.absent)
+        self._patterns: list[tuple[Pattern, bool]] = []
         self._known: dict[str, set[str] | None] = {"item": None}
         """The variables an expression may use here, and their members where those are known."""
 
     def compile(self) -> CompiledProfile:
         model = self._model
         literal = "python-literal" in model.decode
+        split = self._split(model.split)
+        unwraps = self._paths("unwrap", model.unwrap)
+        decoders = self._decoders(model.decode, literal)
+        if split:
+            self._known["outer"] = None
+        self._bests = any(kind.best for kind in model.messages.values())
         identity = self._values(("identity",), model.identity, None)
         self._known["identity"] = set(model.identity)
+        if self._bests:
+            self._known["best"] = {name for kind in model.messages.values() for name in kind.best}
         media = self._media(model.media)
         return CompiledProfile(
             id=ProfileId(model.profile),
             kind=model.kind,
             digest=hashlib.sha256(self._document.text.encode()).hexdigest()[:16],
-            literal=literal,
-            redact=redactor(self._paths(model.redact), literal),
+            reader=Reader(
+                json=model.decode[0] in ("json", "python-literal"),
+                decoded=in_turn(decoders),
+                unwrapper=Unwrapper(unwraps, literal),
+                split=split,
+                labels=model.media.label,
+            ),
+            splits=bool(split),
+            bests=self._bests,
+            redact=redactor(self._paths("redact", model.redact), self._forms(model, unwraps), split),
             identity=identity,
             media=media,
             kinds=[self._kind(("messages", name), name, kind) for name, kind in model.messages.items()],
@@ -131,7 +163,9 @@ class _Compiler:
     def _value(self, path: Path, value: grammar.Value) -> Read:
         return values.reader(
             self._picks((*path, "from"), value.from_),
-            values.NORMALISERS[value.as_],
+            values.cut_out(values.NORMALISERS[value.as_], value.after, value.before)
+            if value.after or value.before
+            else values.NORMALISERS[value.as_],
             self._absent,
             value.map,
             frozenset(value.absent),
@@ -206,28 +240,78 @@ class _Compiler:
 
     # ------------------------------------------------------------------------------------------------ the sections
 
-    def _paths(self, texts: Sequence[str]) -> list[tuple[str, ...]]:
+    def _paths(self, key: str, texts: Sequence[str]) -> list[tuple[str, ...]]:
         found: list[tuple[str, ...]] = []
         for index, text in enumerate(texts):
             try:
                 found.append(parse_path(text))
             except PathError as error:
-                self._fault(("redact", index), str(error))
+                self._fault((key, index), str(error))
+        return found
+
+    def _split(self, texts: Sequence[str]) -> list[tuple[str, ...]]:
+        paths = self._paths("split", texts)
+        for index, text in enumerate(texts):
+            if "[]" in text:
+                self._fault(("split", index), "the path of one list is written without [], such as data.results")
+        return [path for path in paths if "[]" not in path]
+
+    def _forms(self, model: grammar.ProfileDocument, unwraps: Sequence[tuple[str, ...]]) -> Forms:
+        return Forms(
+            literal="python-literal" in model.decode,
+            xml="xml" in model.decode,
+            lines=any(isinstance(name, grammar.Lines) and name.lines == "key=value" for name in model.decode),
+            patterns=tuple(self._patterns),
+            unwraps=tuple(unwraps),
+        )
+
+    def _decoders(self, names: Sequence[grammar.Decoder], literal: bool) -> list[Decoder]:
+        found: list[Decoder] = []
+        json = False
+        for index, name in enumerate(names):
+            if isinstance(name, grammar.Pattern):
+                try:
+                    pattern = Pattern(name.regex)
+                except PatternError as error:
+                    self._fault(("decode", index, "regex"), str(error))
+                    continue
+                self._patterns.append((pattern, name.each == "line"))
+                found.append(pattern_decoder(pattern, name.each == "line"))
+            elif isinstance(name, grammar.Lines):
+                found.append(text_decoder if name.lines == "text" else values_decoder)
+            elif name == "form":
+                found.append(form_decoder(literal))
+            elif name == "xml":
+                found.append(xml_decoder)
+            elif not json:
+                json = True
+                found.append(json_decoder(literal))
         return found
 
     def _media(self, media: grammar.Media) -> MediaBy:
         words = tuple((role, frozenset(said)) for role, said in media.roles.items())
-        return MediaBy(tuple(media.label), words, tuple(self._keys(("media", "order"), media.order)))
+        links = tuple(
+            (role, values.first(self._picks(("media", "links", role), places), self._absent))
+            for role, places in media.links.items()
+        )
+        return MediaBy(words, tuple(self._keys(("media", "order"), media.order)), links)
 
     def _kind(self, path: Path, name: str, kind: grammar.MessageKind) -> Kind:
         self._known.pop("fields", None)
+        self._known.pop("best", None)
         when = self._when((*path, "when"), kind.when)
+        best = tuple((each, self._best((*path, "best", each), of)) for each, of in kind.best.items())
+        if self._bests:
+            self._known["best"] = set(kind.best)
         known: set[str] = set()
         self._known["fields"] = known
         fields = self._values((*path, "fields"), kind.fields, known)
         condition = self._keys((*path, "condition"), kind.condition)
         if not condition and any(case.is_ != "momentary" for case in kind.state):
             self._fault((*path, "state"), "what is active or restored needs a condition: what is on or off")
+        complete = self._complete((*path, "complete"), name, kind)
+        if kind.ends_after is not None and not condition:
+            self._fault((*path, "ends_after"), "what ends after a while needs a condition: what is on or off")
         return Kind(
             name=name,
             when=when,
@@ -240,10 +324,40 @@ class _Compiler:
             condition=values.joined(condition) if condition else None,
             fields=fields,
             times=tuple(self._time((*path, "time", index), time) for index, time in enumerate(kind.time)),
-            dedup=self._dedup((*path, "dedup"), kind.dedup),
+            dedup=self._dedup((*path, "dedup"), name, kind.dedup),
             collapse=self._collapse((*path, "collapse"), kind.collapse, known),
             quiet=self._quiet((*path, "quiet"), kind.quiet),
+            complete=complete,
+            best=best,
+            more=None if kind.more is None else values.first(self._picks((*path, "more"), kind.more), self._absent),
+            ends_after=kind.ends_after,
         )
+
+    def _best(self, path: Path, best: grammar.Best) -> Pick:
+        ways: list[tuple[str, ...]] = []
+        for index, text in enumerate(best.by):
+            try:
+                ways.append(parse_path(text))
+            except PathError as error:
+                self._fault((*path, "by", index), str(error))
+        return best_of([values.first([pick], self._absent) for pick in self._picks((*path, "of"), best.of)], ways)
+
+    def _complete(self, path: Path, name: str, kind: grammar.MessageKind) -> CompleteBy | None:
+        complete = kind.complete
+        if complete is None:
+            return None
+        if kind.condition and kind.condition[:-1] != complete.scope:
+            self._fault(
+                (*path, "scope"), "these must be the keys of condition but its last one, which conditions lists"
+            )
+        scope = values.joined(self._keys((*path, "scope"), complete.scope))
+        if self._model.split:
+            self._known["items"] = None
+        conditions = self._expression((*path, "conditions"), complete.conditions)
+        self._known.pop("items", None)
+        used, _, elements = uses(tokens(complete.conditions))
+        shared = {use.name for use in used} <= {"items", "outer"} | elements
+        return CompleteBy(scope, conditions.evaluate, name if shared else "")
 
     def _when(self, path: Path, when: grammar.When | None) -> Callable[[Seen], bool]:
         if when is None:
@@ -272,12 +386,15 @@ class _Compiler:
 
     def _time(self, path: Path, time: grammar.Time) -> TimeOf:
         expression = self._expression((*path, "from"), time.from_)
-        return time_reader(values.first([values.pick(expression)], self._absent), time.format)
+        return time_reader(values.first([values.pick(expression)], self._absent), time.format, time.zone)
 
-    def _dedup(self, path: Path, dedup: grammar.Dedup | None) -> Dedup | None:
+    def _dedup(self, path: Path, name: str, dedup: grammar.Dedup | None) -> Dedup | None:
         if dedup is None:
             return None
+        if dedup.of is not None and dedup.of not in self._model.messages:
+            self._fault((*path, "of"), f"there is no kind {dedup.of}{did_you_mean(dedup.of, self._model.messages)}")
         return Dedup(
+            dedup.of or name,
             values.joined(self._keys((*path, "key"), dedup.key)),
             values.joined_present(self._keys((*path, "also"), dedup.also)),
             dedup.window,

@@ -1,7 +1,8 @@
 """A profile's examples are its tests: raw messages beside it, each with an expectation written by hand.
 
 ``cammra.yaml`` has its examples in the folder ``cammra``: ``NAME.http`` is a request as it came over the wire, head and
-body; ``NAME.tcp`` the raw bytes of a connection. ``NAME.expect.yaml`` says what they mean::
+body; ``NAME.tcp`` the raw bytes that a connection or its framing gave as one message; ``NAME.ws`` the bytes of one
+WebSocket message, whatever its frames. ``NAME.expect.yaml`` says what they mean::
 
     about: what this shows, and where it is known from
     zone: Europe/Prague          # of the sensor; UTC when left out
@@ -10,10 +11,14 @@ body; ``NAME.tcp`` the raw bytes of a connection. ``NAME.expect.yaml`` says what
         type: vehicle.identified
         fields: {plate: 4AB1284}
         same_as: other-example   # equal dedup keys
+        condition: a|b           # the keys with | between
+        complete: {scope: a|, conditions: [a|b]}
+        ends_after: 10           # seconds
+        links: [{url: "http://10.0.0.1/1.jpg", role: face}]
       - malformed: a part of the reason
 
 Of an item only what the expectation names is compared; maps are compared whole, ``some_fields`` and ``detail`` hold
-what must be among the rest.
+what must be among the rest. ``items: []`` says that the message says nothing.
 """
 
 from __future__ import annotations
@@ -31,6 +36,9 @@ from bridge.model import ConnectorId, Draft, Instant, Item, Malformed, Message, 
 from bridge.profiles.profile import Profile
 
 _NEVER = object()
+
+RAW = (".http", ".tcp", ".ws")
+"""What the file of a raw message may be called."""
 
 
 class Example(msgspec.Struct, frozen=True):
@@ -51,7 +59,7 @@ class Result(msgspec.Struct, frozen=True):
 def examples_of(profile_file: Path) -> list[Example]:
     """The examples in the folder beside a profile, by name."""
     folder = profile_file.with_suffix("")
-    raw = [file for file in folder.glob("*.*") if file.suffix in (".http", ".tcp")] if folder.is_dir() else []
+    raw = [file for file in folder.glob("*.*") if file.suffix in RAW] if folder.is_dir() else []
     return [Example(file.stem, file, file.with_suffix(".expect.yaml")) for file in sorted(raw)]
 
 
@@ -65,7 +73,7 @@ def read_message(file: Path) -> Message:
     data = file.read_bytes()
     arrived = Instant(datetime(2026, 1, 5, 9, 2, 5, tzinfo=UTC), 0.0)
     connector = ConnectorId("example")
-    if file.suffix == ".tcp":
+    if file.suffix != ".http":
         return Message(connector=connector, origin=Origin("192.0.2.1"), body=data, arrived=arrived)
     head, _, body = data.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
@@ -125,7 +133,7 @@ def _compare(
 
 def _seen(profile: Profile, item: Item, draft: Draft) -> dict[str, object]:
     """What was read, in the words of an expectation."""
-    collapse = draft.collapse
+    collapse, complete = draft.collapse, draft.complete
     occurred = draft.occurred_at
     return {
         "identity": dict(profile.identity(item)),
@@ -143,6 +151,9 @@ def _seen(profile: Profile, item: Item, draft: Draft) -> dict[str, object]:
         "detail": msgspec.json.decode(draft.detail),
         "dedup": draft.dedup,
         "quiet": draft.quiet,
+        "complete": None if complete is None else {"scope": complete.scope, "conditions": list(complete.conditions)},
+        "ends_after": draft.ends_after,
+        "links": [{"url": link.url, "role": link.role} for link in draft.links],
         "collapse": None
         if collapse is None
         else {"key": collapse.key, "hold": collapse.hold, "window": collapse.window, "rank": collapse.rank},
@@ -150,9 +161,7 @@ def _seen(profile: Profile, item: Item, draft: Draft) -> dict[str, object]:
 
 
 def _first_draft(profile: Profile, folder: Path, name: str, zone: ZoneInfo) -> Draft | None:
-    file = next(
-        (folder / f"{name}{suffix}" for suffix in (".http", ".tcp") if (folder / f"{name}{suffix}").exists()), None
-    )
+    file = next((file for suffix in RAW if (file := folder / f"{name}{suffix}").exists()), None)
     if file is None:
         return None
     for item in profile.items(read_message(file)):

@@ -1,13 +1,15 @@
 """The grammar of a profile: what may stand in its YAML, and the source of its schema and documentation.
 
 ``docs/profiles.md`` explains it with an example. An expression is CEL over ``item`` (the decoded item), ``identity``
-(the names read from it) and ``fields`` (the named fields read so far).
+(the names read from it), ``fields`` (the named fields read so far) and, where the profile splits messages, ``outer``
+(the message around the item). ``complete.conditions`` also sees ``items``, the list that was split.
 """
 
 from __future__ import annotations
 
 import re
 from typing import Annotated, Generic, Literal, TypeAlias, TypeVar, Union
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
@@ -15,7 +17,21 @@ from bridge.units import Duration
 
 Word: TypeAlias = str | int | float | bool
 Normaliser: TypeAlias = Literal[
-    "plain", "text", "upper", "lower", "number", "whole", "confidence", "percent", "flag", "plate", "mac", "serial"
+    "plain",
+    "text",
+    "upper",
+    "lower",
+    "number",
+    "whole",
+    "confidence",
+    "percent",
+    "flag",
+    "plate",
+    "mac",
+    "serial",
+    "url",
+    "list",
+    "milliseconds",
 ]
 
 
@@ -29,6 +45,14 @@ def _name(text: str) -> str:
 def _event_type(text: str) -> str:
     if len(text) > 64 or not re.fullmatch(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+", text):
         raise ValueError("an event type is written like vehicle.identified: small words with dots between")
+    return text
+
+
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"there is no time zone {text}; write for example UTC or Europe/Prague") from None
     return text
 
 
@@ -76,13 +100,21 @@ class Value(Strict):
 
     from_: Alternatives = Field(alias="from", description="Where it stands; the first that is present counts.")
     as_: Normaliser = Field(default="plain", alias="as", description="How it is written in the event.")
+    after: Annotated[list[str], _listed(str)] = Field(
+        default=[], description="Cut off with all that is before it; several in turn. Without it there is no value."
+    )
+    before: Annotated[list[str], _listed(str)] = Field(
+        default=[], description="Cut off with all that is after it; of several the one that comes first."
+    )
     map: dict[str, Word] = Field(default={}, description="Words of the device and what they are called here.")
     absent: list[str] = Field(default=[], description="More words that mean that there is no value.")
     otherwise: Word | None = Field(default=None, description="The value when none is present.")
 
 
 def _value(value: object) -> object:
-    return value if isinstance(value, dict) and "key_like" not in value else {"from": value}
+    return (
+        value if isinstance(value, dict) and "key_like" not in value and "expression" not in value else {"from": value}
+    )
 
 
 ValueOrFrom = Annotated[Value, BeforeValidator(_value, json_schema_input_type=Value | Alternatives)]
@@ -121,7 +153,11 @@ class Time(Strict):
     format: str | None = Field(
         default=None,
         description="Its form in the letters of strptime, for example %Y%m%d %H%M%S%f; an offset may follow. "
-        "Left out: a number is seconds, ms, us or ns since 1970 by its size, a text is ISO 8601.",
+        "Left out: a number is seconds, ms, us or ns since 1970 by its size, a text is ISO 8601 or YYYYMMDDhhmmssSSS.",
+    )
+    zone: Annotated[str, AfterValidator(_zone)] | None = Field(
+        default=None,
+        description="Where a text without offset is local time, for example UTC. Left out: in the sensor's zone.",
     )
 
 
@@ -133,7 +169,29 @@ class Dedup(Strict):
 
     key: Keys = Field(min_length=1, description="All must be present, else the item is never a duplicate.")
     also: Keys = Field(default=[], description="Count too where they are present.")
+    of: Name | None = Field(
+        default=None, description="The kind of message whose keys these are, where one thing is told in two forms."
+    )
     window: Duration = Field(default=3600.0, description="How long the same is remembered.")
+
+
+class Best(Strict):
+    """The best of several: the element of a list with the highest number."""
+
+    of: Alternatives = Field(description="Where the list stands.")
+    by: Annotated[list[str], _listed(str), Field(min_length=1)] = Field(
+        description="Paths within an element such as confidence or plate.score; the first that is a number counts."
+    )
+
+
+class Complete(Strict):
+    """A message that tells all that is wrong with something, not only what changed (OvenMediaEngine's alerts)."""
+
+    scope: Keys = Field(min_length=1, description="What it tells everything about: the first keys of condition.")
+    conditions: str = Field(
+        description="An expression for the list of what is on now: the last key of each condition. Those that are open "
+        "and not in it are over. items is the list that the message was split by."
+    )
 
 
 class HoldCase(Strict):
@@ -168,7 +226,21 @@ class MessageKind(Strict):
     state: Annotated[list[StateCase], _listed(StateCase)] = Field(default=[], description="momentary when left out.")
     urgency: Annotated[list[UrgencyCase], _listed(UrgencyCase)] = Field(default=[], description="notice when left out.")
     condition: Keys = Field(default=[], description="What is on or off; needed for active and restored.")
+    complete: Complete | None = Field(
+        default=None, description="The message tells the whole state of something: what it does not name is over."
+    )
+    ends_after: Duration | None = Field(
+        default=None,
+        description="For a device that repeats active while a condition lasts and may never say that it is over: the "
+        "condition ends so long after the last active.",
+    )
+    best: dict[Name, Best] = Field(
+        default={}, description="Names for the best of several candidates: best.NAME in the expressions of this kind."
+    )
     fields: dict[Name, ValueOrFrom] = Field(default={}, description="The named fields, in order.")
+    more: Alternatives | None = Field(
+        default=None, description="A map whose texts and numbers become fields too, under their own names; at most 32."
+    )
     time: Annotated[list[TimeOrText], _listed(TimeOrText)] = Field(
         default=[], description="The device's own time; the first that can be read counts."
     )
@@ -189,6 +261,28 @@ class Media(Strict):
     order: list[Alternatives] = Field(
         default=[], description="Where no word says it: what the first picture shows, the second, and so on."
     )
+    links: dict[Name, Alternatives] = Field(
+        default={},
+        description="What a picture may show, and where its address (URL) stands. Fetched only if the site allows it.",
+    )
+
+
+class Lines(Strict):
+    """Each line is a message of its own, or has values with names."""
+
+    lines: Literal["key=value", "text"] = Field(
+        description="key=value: all lines make one item, of names and values. text: each line is an item {line: ...}."
+    )
+
+
+class Pattern(Strict):
+    """A regular expression; its named groups are the item. It is run in time linear in the message's length."""
+
+    regex: str = Field(description="RE2 syntax, for example ^(?P<door>[0-9]+);(?P<code>[A-Z]+)$.")
+    each: Literal["message", "line"] = Field(default="message", description="What has to match from end to end.")
+
+
+Decoder: TypeAlias = Literal["json", "python-literal", "form", "xml"] | Lines | Pattern
 
 
 class ProfileDocument(Strict):
@@ -200,8 +294,18 @@ class ProfileDocument(Strict):
     name: str = Field(description="The device as its maker calls it.")
     kind: Kind = Field(description="What sort of sensor it is; says which field names are common.")
     about: str = Field(default="", description="For people: versions, sources, how to set the device up.")
-    decode: list[Literal["json", "python-literal"]] = Field(
+    decode: list[Decoder] = Field(
         default=["json"], min_length=1, description="How messages are written; tried in order."
+    )
+    unwrap: list[str] = Field(
+        default=[],
+        description="Paths such as message.data or payload.data_json at which a document stands as text, or as base64: "
+        "it is read and put in its place, in the whole message and in each item.",
+    )
+    split: list[str] = Field(
+        default=[],
+        description="Paths such as messages or data.results of a list whose elements are items; the first there is "
+        "counts. An element is then item, and the message without the list is outer.",
     )
     absent: list[str] = Field(default=[""], description="Words that mean that a value is absent.")
     redact: list[str] = Field(default=[], description="Paths such as camera.stream or users[].pin, masked when stored.")

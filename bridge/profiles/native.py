@@ -14,7 +14,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bridge.profiles.evaluation import Evaluate, Literal, absorbing, among, equals, has_path, negated, select_path
+from bridge.profiles.evaluation import (
+    Evaluate,
+    ExpressionFailed,
+    Literal,
+    Variables,
+    absorbing,
+    among,
+    equals,
+    has_path,
+    negated,
+    select_path,
+)
 from bridge.profiles.lexer import Kind, Token, simple_string
 
 _RESERVED = frozenset({
@@ -35,6 +46,32 @@ def plain(words: Sequence[Token], text: str) -> tuple[Evaluate, tuple[str, ...] 
         return (select_path(path, text), path) if path is not None else (reader.whole(), None)
     except _NotPlain:
         return None
+
+
+def mapped(words: Sequence[Token], text: str, otherwise: Evaluate, most: int) -> Evaluate | None:
+    """How to evaluate ``list.map(x, x.key)``, or None. What is no list is left to ``otherwise``."""
+    verb = next((index for index, word in enumerate(words) if word.text == "map" and word.kind is Kind.NAME), 0)
+    closed = len(words) - 2
+    if verb < 2 or verb + 5 > closed or words[verb - 1].text != "." or words[verb + 3].text != ",":
+        return None
+    if words[closed].text != ")" or words[closed].kind is not Kind.SIGN or words[verb + 1].text != "(":
+        return None
+    end = words[-1]
+    path = _Reader([*words[: verb - 1], end], text).path_alone()
+    inner = _Reader([*words[verb + 4 : closed], end], text).path_alone()
+    if path is None or inner is None or len(inner) < 2 or inner[0] != words[verb + 2].text or inner[0] == path[0]:
+        return None
+    select, step = select_path(path, text), select_path(inner, text)
+
+    def each(variables: Variables) -> object:
+        found = select(variables)
+        if type(found) is not list:
+            return otherwise(variables)
+        if len(found) > most:
+            raise ExpressionFailed(f"{text}: {len(found)} elements, and {most} is the most it may look at")
+        return [step({inner[0]: element}) for element in found]
+
+    return each
 
 
 class _Reader:

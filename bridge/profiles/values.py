@@ -6,7 +6,9 @@ key of the item, 0.4 µs for one of a map in it.
 
 from __future__ import annotations
 
+import hashlib
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, islice
 from typing import TypeAlias
@@ -15,7 +17,7 @@ from bridge.model import Scalar
 from bridge.profiles.expression import Expression, ExpressionFailed
 
 Seen: TypeAlias = dict[str, dict[str, object]]
-"""The variables: ``item``, ``identity``, ``fields``."""
+"""The variables: ``item``, ``identity``, ``fields``, and ``outer`` where the profile splits messages."""
 
 Pick: TypeAlias = Callable[[Seen], object]
 """Finds a raw value; None when it is not there."""
@@ -26,9 +28,22 @@ Read: TypeAlias = Callable[[Seen], Scalar]
 LONGEST = 1024
 """Characters of a text in a field. What is longer is cut with an ellipsis; the detail keeps it whole."""
 
+LONGEST_KEY = 200
+"""Characters of one value in a key; what is longer is told by its digest."""
+
+DIGESTED = 65536
+"""Characters, after their number, that such a digest is made of."""
+
+LONGEST_NAME = 100
+"""Characters of a key that is compared by its spelling."""
+
 MOST_KEYS = 256
 """Keys that are compared by their spelling."""
 
+MOST_LISTED = 100
+"""Elements of a list that are written in a field."""
+
+_USER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,31}://)[^\s/?#]*@")
 _SEPARATORS = str.maketrans("", "", " :-.")
 
 
@@ -74,7 +89,14 @@ def pick_like(key: str) -> Pick:
         item = seen["item"]
         levels = (item, *(inner for inner in islice(item.values(), MOST_KEYS) if isinstance(inner, dict)))
         pairs = chain.from_iterable(islice(level.items(), MOST_KEYS) for level in levels)
-        return next((value for name, value in islice(pairs, MOST_KEYS) if _spelled(name) == wanted), None)
+        return next(
+            (
+                value
+                for name, value in islice(pairs, MOST_KEYS)
+                if len(name) <= LONGEST_NAME and _spelled(name) == wanted
+            ),
+            None,
+        )
 
     return spelled_like
 
@@ -150,13 +172,25 @@ def _plain_reader(pick: Pick, normalise: Callable[[object], Scalar], absent: fro
     return read
 
 
+def key_text(value: object) -> str | None:
+    """A value as one of several in a key: the sign between them is escaped, and what is long told by its digest."""
+    text = value.strip() if isinstance(value, str) else as_text(value)
+    if not text:
+        return None
+    if len(text) > LONGEST_KEY:
+        return hashlib.sha256(f"{len(text)} {text[:DIGESTED]}".encode("utf-8", "replace")).hexdigest()
+    if "|" in text or "\\" in text:
+        return text.replace("\\", "\\\\").replace("|", "\\|")
+    return text
+
+
 def joined(keys: Sequence[Pick]) -> Callable[[Seen], str | None]:
     """The texts of all of them with "|" between; None when one is absent."""
 
     def join(seen: Seen) -> str | None:
         found: list[str] = []
         for each in keys:
-            value = as_text(each(seen))
+            value = key_text(each(seen))
             if value is None:
                 return None
             found.append(value)
@@ -169,7 +203,7 @@ def joined_present(keys: Sequence[Pick]) -> Callable[[Seen], str]:
     """The texts of those that are present, "" for the others, with "|" between."""
 
     def join(seen: Seen) -> str:
-        return "|".join([as_text(each(seen)) or "" for each in keys])
+        return "|".join([key_text(each(seen)) or "" for each in keys])
 
     return join
 
@@ -282,6 +316,49 @@ def serial(value: object) -> str | None:
     return mac(value) or upper(value)
 
 
+def url(value: object) -> str | None:
+    """A text; one that is a URL without the user and password in it."""
+    text = as_text(value)
+    return None if text is None else _USER.sub(r"\1", text)
+
+
+def listed(value: object) -> str | None:
+    """The texts and numbers of a list with ", " between; one by itself is itself."""
+    if not isinstance(value, list):
+        return as_text(value)
+    found = [text for each in value[:MOST_LISTED] if (text := as_text(each)) is not None]
+    return _cut(", ".join(found)) or None
+
+
+def milliseconds(value: object) -> int | None:
+    """A time since 1970 in ms, whatever unit its size says it is in: s, ms, µs or ns."""
+    found = number(value)
+    if found is None or found <= 0:
+        return None
+    if found < 1e11:
+        return round(found * 1000)
+    return int(found) if found < 1e14 else int(found // 1000) if found < 1e17 else int(found // 1_000_000)
+
+
+def cut_out(
+    normalise: Callable[[object], Scalar], after: Sequence[str], before: Sequence[str]
+) -> Callable[[object], Scalar]:
+    """``normalise``, and of a text what stands after all of ``after``, in turn, and before the first of ``before``."""
+
+    def cut(value: object) -> Scalar:
+        found = normalise(value)
+        if not isinstance(found, str):
+            return found
+        for sign in after:
+            _, there, found = found.partition(sign)
+            if not there:
+                return None
+        ends = [place for sign in before if (place := found.find(sign)) >= 0]
+        return (found[: min(ends)] if ends else found).strip() or None
+
+    return cut
+
+
 def _cut(text: str) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
@@ -299,4 +376,7 @@ NORMALISERS: dict[str, Callable[[object], Scalar]] = {
     "plate": plate,
     "mac": mac,
     "serial": serial,
+    "url": url,
+    "list": listed,
+    "milliseconds": milliseconds,
 }

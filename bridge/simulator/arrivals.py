@@ -27,6 +27,7 @@ def from_vxg(record: Iterable[Raised], cameras: Mapping[int, str]) -> list[Arriv
                 order=event.order,
                 values=values,
                 vehicle=_vehicle(meta),
+                name=_name(meta),
                 possible_duplicate="possible_duplicate" in meta,
             )
         )
@@ -83,6 +84,7 @@ def from_webhook(record: Iterable[Hook]) -> tuple[list[Arrival], int]:
             order=hook.order,
             values=values,
             vehicle=_vehicle({**values, "sensor": told.sensor.id}),
+            name=_name(values),
             possible_duplicate=told.possible_duplicate,
         )
     return list(raised.values()), repeated
@@ -91,3 +93,15 @@ def from_webhook(record: Iterable[Hook]) -> tuple[list[Arrival], int]:
 def _vehicle(values: Mapping[str, str]) -> Vehicle | None:
     sensor, serial, car = values.get("sensor"), values.get("serial"), values.get("vehicle", "")
     return (sensor, serial, int(car)) if sensor and serial and car.isdecimal() else None
+
+
+def _name(values: Mapping[str, str]) -> str:
+    """What a thing that is no vehicle is known again by: OMNI's activity, VisualCortex's object, or what
+    OvenMediaEngine says of one life of a stream."""
+    if "activity" in values:
+        return values["activity"]
+    if "object" in values:
+        return values["object"]
+    if "stream_since" in values:
+        return " ".join([values.get(name, "") for name in ("source", "stream_since", "code", "state")])
+    return ""

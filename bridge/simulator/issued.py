@@ -13,8 +13,9 @@ class Issued(msgspec.Struct, kw_only=True):
     """One message of one thing, once, however often it was sent.
 
     The thing is ``car`` of ``serial`` at ``sensor``: a vehicle's running number at a reader, and for other sources what
-    they number. ``number``: its place among the messages of its sensor, in the order they are sent. ``expect``: what
-    must stand in the VMS once this message counts (field → value). ``acknowledged``: the receiver said it has it.
+    they number; ``name`` is what it is known again by in the VMS (see ``arrivals``) where those three do not stand
+    there. ``number``: its place among the messages of its sensor, in the order they are sent. ``expect``: what must
+    stand in the VMS once this message counts (field → value). ``acknowledged``: the receiver said it has it.
     ``unsure``: sent, and neither acknowledged nor known to be lost; on a way without acknowledgement, written just
     before the connection broke. ``written``: on such a way, handed to the network. ``urgency``: the lane it takes.
     ``ordered``: False where nobody promises its place, for a poll brought it after an outage.
@@ -27,6 +28,7 @@ class Issued(msgspec.Struct, kw_only=True):
     number: int
     capture_timestamp: int = 0
     plate: str = ""
+    name: str = ""
     raises: bool = False
     """Whether the vehicle's event is raised at the latest with this message, however long the hold."""
     urgency: str = "notice"

@@ -21,7 +21,7 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """One event a VMS holds. ``order``: place among all it took. ``event``: the bridge's id of it.
 
     ``values``: what stands there now, by the names of ``Issued.expect``. ``vehicle``: sensor, serial and carID, where
-    the VMS was told; else the vehicle is known again by its plate.
+    the VMS was told; else it is known again by its ``name``, or its plate.
     """
 
     camera: str
@@ -29,6 +29,7 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     order: int
     values: Mapping[str, str]
     vehicle: Vehicle | None = None
+    name: str = ""
     possible_duplicate: bool = False
 
 
@@ -86,13 +87,13 @@ def compare(log: Log, arrivals: Iterable[Arrival], cameras: Mapping[str, Sequenc
 class _Ledger:
     def __init__(self, log: Log, arrivals: Sequence[Arrival], cameras: Mapping[str, Sequence[str]]) -> None:
         self._vehicles = log.vehicles()
-        self._by_plate = {each.plate: each.vehicle for each in log.issued if each.plate}
+        self._by_name = {each.name or each.plate: each.vehicle for each in log.issued if each.name or each.plate}
         self._issued = len(log.issued)
         self._cameras = cameras
         self._strangers: list[Arrival] = []
         self._there: defaultdict[tuple[Vehicle, str], list[Arrival]] = defaultdict(list)
         for arrival in arrivals:
-            vehicle = arrival.vehicle or self._by_plate.get(arrival.values.get("plate", ""))
+            vehicle = arrival.vehicle or self._by_name.get(arrival.name or arrival.values.get("plate", ""))
             if vehicle is None or vehicle not in self._vehicles:
                 self._strangers.append(arrival)
             else:
@@ -129,7 +130,7 @@ class _Ledger:
     def _was_issued(self) -> Property:
         found = Property(ISSUED, sum(map(len, self._there.values())) + len(self._strangers))
         found.broken = [
-            f"{each.camera} has event {each.event} of plate {each.values.get('plate')!r} that nobody sent"
+            f"{each.camera} has event {each.event} of {each.name or each.values.get('plate')!r} that nobody sent"
             for each in self._strangers
         ]
         for (vehicle, camera), arrivals in self._there.items():

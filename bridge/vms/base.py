@@ -12,7 +12,7 @@ from typing import ClassVar, Protocol
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
-from bridge.model import CameraId, Delivery, Findings, Outcome, Search, VmsId
+from bridge.model import CameraId, Delivery, Findings, Outcome, Reach, Search, VmsId
 from bridge.secret import SecretRef, Secrets
 from bridge.units import Duration, Size
 
@@ -96,8 +96,17 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     raises: bool = False
 
 
+class Reaching(Protocol):
+    """What a target's class may have besides: what its settings mean for a firewall, asked by ``ports``. Without it,
+    the table says that it is not known."""
+
+    @classmethod
+    def reaches(cls, settings: VmsSettings, cameras: Mapping[CameraId, CameraSettings]) -> Sequence[Reach]:
+        """Every connection that these settings need; reads no secret, asks nobody."""
+
+
 class VmsTarget(Protocol):
-    """One configured VMS. Declared under the entry point group ``vms_bridge.vms``."""
+    """One configured VMS. Declared under the entry point group ``vms_bridge.vms``. May be ``Reaching``."""
 
     Settings: ClassVar[type[VmsSettings]]
     Camera: ClassVar[type[CameraSettings]]

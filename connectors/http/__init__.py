@@ -18,7 +18,8 @@ Many sensors share one port and are told apart by path, source address, headers 
 A request is answered 2xx only after its message and all that follows from it is durable.
 """
 
+from connectors.http.address import HttpAddress
 from connectors.http.connector import HttpConnector
-from connectors.http.settings import HttpAddress, HttpSettings
+from connectors.http.settings import HttpSettings
 
 __all__ = ["HttpAddress", "HttpConnector", "HttpSettings"]

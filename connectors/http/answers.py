@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Iterable
 from typing import TypeAlias
 
 from bridge.model import Receipt, ReceiptKind
@@ -17,8 +18,16 @@ _LONGEST_REASON = 1000
 
 
 def answer(status: int, text: str, *headers: tuple[bytes, bytes]) -> Answer:
-    body = f"{text}\n".encode()
-    fixed = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode()), *headers]
+    return _ready(status, "text/plain; charset=utf-8", f"{text}\n".encode(), *headers)
+
+
+def kept(content_type: str, body: str) -> Answer:
+    """200 with a body of the installer's choice."""
+    return _ready(200, content_type, body.encode())
+
+
+def _ready(status: int, content_type: str, body: bytes, *headers: tuple[bytes, bytes]) -> Answer:
+    fixed = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode()), *headers]
     return {"type": "http.response.start", "status": status, "headers": fixed}, {
         "type": "http.response.body",
         "body": body,
@@ -28,9 +37,17 @@ def answer(status: int, text: str, *headers: tuple[bytes, bytes]) -> Answer:
 READY = answer(200, "ready")
 NOT_HERE = answer(404, "no sensor listens on this path")
 WRONG_METHOD = answer(405, "post the event", (b"allow", b"POST, PUT, PATCH, GET, HEAD"))
-REFUSED = answer(
-    401, "wrong or missing credentials", (b"www-authenticate", b'Basic realm="vms-bridge", charset="UTF-8"')
-)
+
+BASIC = b'Basic realm="vms-bridge", charset="UTF-8"'
+BEARER = b'Bearer realm="vms-bridge"'
+
+
+def refused(challenges: Iterable[bytes], close: bool = False) -> Answer:
+    """401, and how to show who one is. ``close``: more would come than is worth reading."""
+    asked = [(b"www-authenticate", challenge) for challenge in challenges]
+    return answer(401, "wrong or missing credentials", *asked, *((_CLOSE,) if close else ()))
+
+
 TOO_SLOW = answer(408, "the body did not arrive in time", _CLOSE)
 NO_LENGTH = answer(411, "say the body's Content-Length, or send it chunked", _CLOSE)
 NO_UPGRADE = answer(400, "this port speaks HTTP/1.1 only: send without Upgrade", _CLOSE)
@@ -54,13 +71,16 @@ DRY_RUN = later(60, "dry run, try later")
 CROWDED = later(5, "too many connections, try later", close=True)
 
 
-def to_receipt(receipt: Receipt, strict: bool) -> Answer:
-    """The answer that says what became of a message; a reason is only given where the sender asked to be told."""
+def to_receipt(receipt: Receipt, strict: bool, reply: Answer | None = None) -> Answer:
+    """The answer that says what became of a message; a reason is only given where the sender asked to be told.
+
+    ``reply``: what to answer in place of one word, when the message is kept and the sender does not read a reason.
+    """
     if receipt.kind is ReceiptKind.LATER:
         return later(math.ceil(receipt.after or _PAUSE), "not now, try later")
     if strict and receipt.kind is ReceiptKind.MALFORMED:
         return answer(400, f"malformed: {receipt.why}"[:_LONGEST_REASON])
-    return _TAKEN[receipt.kind]
+    return _TAKEN[receipt.kind] if reply is None else reply
 
 
 def on_the_wire(ready: Answer) -> bytes:

@@ -1,6 +1,6 @@
 """One request: who it may be from, its body within the limits, the intake, and the answer its receipt gives.
 
-Measured, the CPU this adds to uvicorn: see docs/connectors/http.md. Nothing here logs per message.
+Measured, the CPU this adds to the server: see docs/connectors/http.md. Nothing here logs per message.
 """
 
 from __future__ import annotations
@@ -10,25 +10,25 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from datetime import UTC, datetime
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from bridge.model import ConnectorId, Instant, Message, Origin, Part
 from bridge.secret import SecretRef
 from connectors.base import Intake, Mode
 from connectors.http import answers
 from connectors.http.answers import Answer, Event
+from connectors.http.bodies import Bodies, Gone, Overloaded, Receive
 from connectors.http.credentials import Credentials, Refused, Uncertain, text_of
+from connectors.http.inflating import TooLarge
+from connectors.http.methods import AUTHORIZATION, Method
+from connectors.http.querying import message_in, shown_in
 from connectors.http.settings import HttpSettings
-from connectors.http.table import Table
+from connectors.http.table import Near, Table
 from connectors.multipart import looks_multipart, split
 from connectors.sources import plain
 
 Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Event]]
 Send: TypeAlias = Callable[[Event], Awaitable[None]]
-
-MOST_HELD = 256 * 2**20
-"""Bytes of bodies that are being read, or wait for their commit, on one port; beyond it senders are told "later"."""
 
 _LINGER = 1.0
 """Seconds in which what still comes of a refused body is thrown away, so that its sender can read why."""
@@ -36,18 +36,6 @@ _LINGER = 1.0
 _NOTHING: Mapping[str, str] = {}
 _DASHES = (b"-", b"\r", b"\n")
 _BODIES = frozenset({"POST", "PUT", "PATCH"})
-
-
-class _TooLarge(Exception):
-    pass
-
-
-class _Overloaded(Exception):
-    pass
-
-
-class _Gone(Exception):
-    """The sender hung up before its body was complete."""
 
 
 class App:
@@ -62,10 +50,10 @@ class App:
         self.taken = 0
         self._name = name
         self._most = settings.max_body
-        self._timeout = settings.body_timeout
+        self._bodies = Bodies(settings.max_body, settings.body_timeout)
         self._strict = settings.answer == "strict"
+        self._reply = None if settings.reply is None else answers.kept(settings.reply.content_type, settings.reply.body)
         self._credentials = credentials
-        self._held = 0
         self._intake: Intake | None = None
         self._observing = self._give_back = False
 
@@ -76,16 +64,16 @@ class App:
         self._give_back = self._observing and not accept
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] in _BODIES:
+        if scope["method"] in _BODIES or (self.table.queried and self._may_bring_a_message(scope)):
             try:
                 ready = await self._take(scope, receive)
-            except _TooLarge:
+            except TooLarge:
                 self.counts["too large"] += 1
                 return await self._refuse(answers.TOO_LARGE, receive, send)
-            except _Overloaded:
+            except Overloaded:
                 self.counts["overloaded"] += 1
                 return await self._refuse(answers.OVERLOADED, receive, send)
-            except _Gone:
+            except Gone:
                 self.counts["cut off"] += 1
                 return None
             except asyncio.CancelledError:  # the bound on stopping has passed; what was committed will be a duplicate
@@ -102,19 +90,33 @@ class App:
             return answers.WRONG_METHOD
         return answers.READY if self.table.knows(scope["path"]) else answers.NOT_HERE
 
+    def _may_bring_a_message(self, scope: Scope) -> bool:
+        """Whether it is a GET with a query or a body, on a path some of whose messages come so."""
+        if scope["method"] != "GET":
+            return False
+        client = scope["client"]
+        near = self.table.near(scope["path"], plain(client[0]) if client else "")
+        has_body = any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
+        return bool(near.from_query) and (has_body or bool(scope.get("query_string")))
+
     async def _take(self, scope: Scope, receive: Receive) -> Answer:
         table = self.table
-        wanted = table.wanted
+        read, wanted = table.read, table.wanted
         shown: dict[bytes, bytes] = {}
         label: bytes | None = None
+        coding: bytes | None = None
         length, upgrade = -1, False
         for name, value in scope["headers"]:
+            if name not in read:
+                continue
             if name == b"content-type":
                 label = value
             elif name == b"content-length":
                 length = int(value)
             elif name == b"transfer-encoding":
                 length = max(length, 0)
+            elif name == b"content-encoding":
+                coding = value
             elif name == b"upgrade":
                 upgrade = True
             if name in wanted:
@@ -124,69 +126,65 @@ class App:
         path: str = scope["path"]
         near = table.near(path, peer)
         authenticated: SecretRef | None = None
+        by_signature = False
         if near.guarded:
+            if table.in_query and scope.get("query_string"):
+                shown.update(shown_in(scope["query_string"], table.in_query))
             try:
-                authenticated = self._credentials.shown(near, shown)
-            except Refused:
-                self.counts["refused"] += 1
-                return answers.REFUSED
+                authenticated = self._credentials.shown(near, shown, scope)
+            except Refused as refused:
+                by_signature = any(claim.credential and claim.credential.where in shown for claim in near.signatures)
+                if not by_signature:
+                    return self._not_let_in(near, shown, refused.stale, close=length > self._most)
             except Uncertain:
                 return answers.UNCERTAIN
         if upgrade and _asks_to_upgrade(scope["headers"]):
             # The parser ends the request at its head then, and its body would be lost behind a 200.
             self.counts["upgrade"] += 1
             return answers.NO_UPGRADE
-        if length < 0:
+        if length < 0 and scope["method"] != "GET":
             # HTTP has no body without a length. A sender that means "until I close" would be told its event was
             # taken although only its head was read, so it is told what is missing.
             self.counts["no length"] += 1
             return answers.NO_LENGTH
         if length > self._most:
-            raise _TooLarge
+            raise TooLarge
         try:
-            body = await self._read(receive)
+            body = await self._bodies.read(receive)
         except TimeoutError:
             self.counts["too slow"] += 1
             return answers.TOO_SLOW
         try:
+            if near.signatures and authenticated is None:
+                authenticated = await self._credentials.signed(near, shown, body)
+                if authenticated is None and by_signature:
+                    return self._not_let_in(near, shown)
+            if coding is not None:
+                body = await self._bodies.unpack(body, coding)
+            said = None if label is None else text_of(label)
+            if not body and near.from_query:
+                found = message_in(scope.get("query_string", b""), near.from_query, table.in_query)
+                if found is None and scope["method"] == "GET":
+                    return answers.READY
+                message, said = found or (body, said)
+            else:
+                message = body
             attributes = _attributes(table, shown) if shown else _NOTHING
             name = None if authenticated is None else str(authenticated)  # a plain str: this is stored
             origin = Origin(peer, path, name, attributes)
-            return await self._submit(origin, body, None if label is None else text_of(label))
+            return await self._submit(origin, message, said, near.replies.get(authenticated, self._reply))
+        except Uncertain:
+            return answers.UNCERTAIN
         finally:
-            self._held -= len(body)
+            self._bodies.held -= len(body)
 
-    async def _read(self, receive: Receive) -> bytes:
-        """The whole body, counted as held. Raises TimeoutError, and what the limits raise."""
-        # Of nearly all requests uvicorn has read the body before the first line of ours runs; then nothing is waited
-        # for, and the time-out's 5 µs of 13 are saved. Where uvicorn does not tell, it is waited with the time-out.
-        if not getattr(getattr(receive, "__self__", None), "more_body", True):
-            body = _bytes_of(await receive())
-            self._hold(len(body), 0)
-            return body
-        whole = bytearray()
-        try:
-            async with asyncio.timeout(self._timeout):
-                more = True
-                while more:
-                    event = await receive()
-                    body = _bytes_of(event)
-                    self._hold(len(body), len(whole))
-                    whole += body
-                    more = bool(event.get("more_body", False))
-        except BaseException:
-            self._held -= len(whole)
-            raise
-        return bytes(whole)
+    def _not_let_in(self, near: Near, shown: Mapping[bytes, bytes], stale: bool = False, close: bool = False) -> Answer:
+        """Digest begins with a request without credentials, so that one is not counted as refused."""
+        begins = Method.DIGEST in near.methods and AUTHORIZATION not in shown
+        self.counts["stale" if stale else "challenged" if begins else "refused"] += 1
+        return self._credentials.refusal(near, stale, close)
 
-    def _hold(self, more: int, already: int) -> None:
-        if already + more > self._most:
-            raise _TooLarge
-        if self._held + more > MOST_HELD:
-            raise _Overloaded
-        self._held += more
-
-    async def _submit(self, origin: Origin, body: bytes, label: str | None) -> Answer:
+    async def _submit(self, origin: Origin, body: bytes, label: str | None, reply: Answer | None) -> Answer:
         parts: tuple[Part, ...] = ()
         if (label is not None and label[:10].lower() == "multipart/") or (
             body[:1] in _DASHES and looks_multipart(body)
@@ -202,7 +200,7 @@ class App:
             if self._give_back:
                 return answers.DRY_RUN
             self.taken += receipt.kept
-        return answers.to_receipt(receipt, self._strict)
+        return answers.to_receipt(receipt, self._strict, reply)
 
     async def _refuse(self, ready: Answer, receive: Receive, send: Send) -> None:
         """Answer at once, then throw away what still comes for a moment: closing on unread bytes resets the
@@ -216,12 +214,6 @@ class App:
         except TimeoutError:
             pass
         await send({"type": "http.response.body", "body": b""})
-
-
-def _bytes_of(event: Event) -> bytes:
-    if event["type"] != "http.request":
-        raise _Gone
-    return cast("bytes", event.get("body", b""))
 
 
 def _asks_to_upgrade(headers: Iterable[tuple[bytes, bytes]]) -> bool:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import ClassVar
 
-from bridge.model import ConnectorId, Finding, Findings
+from bridge.model import ConnectorId, Finding, Findings, Reach
 from bridge.secret import SecretMissing, Secrets
+from bridge.units import said_size
 from connectors.base import Address, Addresses, ConnectorSettings, Intake, Link, Mode
+from connectors.http.address import HttpAddress
 from connectors.http.app import App
 from connectors.http.credentials import Credentials
-from connectors.http.settings import HttpAddress, HttpSettings
+from connectors.http.settings import HttpSettings
 from connectors.http.table import Table
 from connectors.listening import bound_to, find_port, open_listener
+from connectors.reaching import listens
 
 FINISH_WITHIN = 5.0
 """Seconds requests in flight get to be answered when the connector is stopped."""
@@ -37,7 +41,7 @@ class HttpConnector:
         self._settings = settings
         self._secrets = secrets
         self._addresses = addresses
-        self._app = App(name, settings, Table(addresses), Credentials(secrets))
+        self._app = App(name, settings, Table(addresses), Credentials(secrets, settings.digest))
         self.counts = self._app.counts
 
     @property
@@ -48,6 +52,19 @@ class HttpConnector:
     def readdress(self, addresses: Addresses) -> None:
         self._app.table = Table(addresses)
         self._addresses = addresses
+
+    @classmethod
+    def reaches(cls, settings: ConnectorSettings, addresses: Addresses) -> Sequence[Reach]:
+        """For the firewall's table."""
+        assert isinstance(settings, HttpSettings)
+        return listens(
+            settings.bind,
+            addresses,
+            speaks="HTTP" if settings.tls is None else "HTTPS",
+            how_often=f"when a device speaks; {settings.max_connections} connections at once at most",
+            how_large=f"{said_size(settings.max_body)} a message at most",
+            why="devices send their messages",
+        )
 
     async def probe(self) -> Findings:
         where = f"connectors.{self._name}"

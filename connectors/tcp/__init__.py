@@ -1,4 +1,4 @@
-"""Devices that connect and push JSON objects, one after the other, over plain TCP; plate readers do.
+"""Devices that connect and push messages, one after the other, over plain TCP: JSON objects, lines, frames of any kind.
 
     connectors:
       yard:

@@ -15,7 +15,7 @@ from typing import cast
 from bridge.model import ConnectorId, Instant, Message, Origin
 from connectors.base import Intake
 from connectors.sources import plain
-from connectors.tcp.framing import Framer
+from connectors.tcp.framed import framed
 from connectors.tcp.settings import TcpSettings
 
 log = logging.getLogger("connectors.tcp")
@@ -26,6 +26,7 @@ MOST_IN_SUBMISSION = 64
 MOST_HELD = 256 * 2**20
 """Bytes of unfinished objects on one port; the connection that would pass it is closed."""
 
+_MOST_SAID = 1024
 _UNREAD = 256 * 1024
 _SLICE = 32 * 1024
 _LONGEST_PAUSE = 5.0
@@ -36,8 +37,8 @@ class Port:
     """What the connections of one port share.
 
     ``counts``: ``messages`` that were kept, ``again``: times the intake said later and was waited for, ``garbage``
-    among the messages, ``garbage bytes dropped``, connections ``crowded`` out, ``idle`` or ``overloaded``, messages
-    ``abandoned`` at the end.
+    among the messages, ``garbage bytes dropped``, messages left out as ``oversize``, connections ``crowded`` out,
+    ``idle``, ``overloaded`` or closed as ``unreadable``, messages ``abandoned`` at the end.
     """
 
     def __init__(self, name: ConnectorId, settings: TcpSettings, intake: Intake, counts: Counter[str]) -> None:
@@ -47,6 +48,16 @@ class Port:
         self.counts = counts
         self.held = 0
         self.connections: set[Connection] = set()
+        self._said: set[tuple[str, str]] = set()
+
+    def say(self, peer: str, trouble: str) -> None:
+        """Into the log, once for each peer and kind of trouble: a device with another framing connects for ever."""
+        if (peer, trouble) in self._said:
+            return
+        if len(self._said) >= _MOST_SAID:
+            self._said.clear()
+        self._said.add((peer, trouble))
+        log.warning("%s, from %s: %s; said once", self.name, peer, trouble)
 
 
 class Connection(asyncio.Protocol):
@@ -112,7 +123,7 @@ class Connection(asyncio.Protocol):
 
     async def converse(self) -> None:
         """Until the sender leaves or ``stop``, and all it said is kept. Never raises but CancelledError."""
-        framer = Framer(self._port.settings.max_object)
+        framer = framed(self._port.settings.framing, self._port.settings.max_object)
         held = 0
         try:
             async with asyncio.TaskGroup() as group:
@@ -122,8 +133,16 @@ class Connection(asyncio.Protocol):
                             await self._submit(group, body)
                         self._port.held += framer.held - held
                         held = framer.held
+                        if framer.trouble:
+                            self._port.say(self._origin.peer, framer.trouble)
+                            framer.trouble = ""
+                        if framer.broken:
+                            break
                         if start:
                             await asyncio.sleep(0)  # framing must not keep the loop from other senders
+                    if framer.broken:
+                        self._port.counts["unreadable"] += 1
+                        break
                     if self._port.held > MOST_HELD and held:
                         self._port.counts["overloaded"] += 1
                         self._port.held -= held
@@ -136,7 +155,10 @@ class Connection(asyncio.Protocol):
             log.exception("a connection of %s failed", self._origin.peer, exc_info=errors)
         finally:
             self._port.held -= held
+            if framer.trouble:
+                self._port.say(self._origin.peer, framer.trouble)
             self._port.counts["garbage"] += framer.garbage
+            self._port.counts["oversize"] += framer.oversize
             self._port.counts["garbage bytes dropped"] += framer.dropped
             self._port.connections.discard(self)
             self._close()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from typing import ClassVar
 
-from bridge.model import ConnectorId, Findings
+from bridge.model import ConnectorId, Findings, Reach
 from bridge.secret import Secrets
+from bridge.units import said_size
 from connectors.base import Address, Addresses, ConnectorSettings, Intake, Link, Mode
 from connectors.listening import bound_to, find_port, open_listener
+from connectors.reaching import listens
 from connectors.tcp.connection import Connection, Port
 from connectors.tcp.settings import TcpAddress, TcpSettings
 
@@ -42,6 +45,19 @@ class TcpConnector:
 
     def readdress(self, addresses: Addresses) -> None:
         """Nothing to do: who a peer is, is the intake's to know."""
+
+    @classmethod
+    def reaches(cls, settings: ConnectorSettings, addresses: Addresses) -> Sequence[Reach]:
+        """For the firewall's table."""
+        assert isinstance(settings, TcpSettings)
+        return listens(
+            settings.bind,
+            addresses,
+            speaks="messages over plain TCP",
+            how_often=f"always connected; {settings.max_connections} connections at once at most",
+            how_large=f"{said_size(settings.max_object)} a message at most",
+            why="devices send their messages",
+        )
 
     async def probe(self) -> Findings:
         return (find_port(self._settings.bind, f"connectors.{self._name}"),)

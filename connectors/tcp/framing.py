@@ -40,8 +40,8 @@ class Framer:
     """
 
     def __init__(self, max_object: int) -> None:
-        self.garbage = 0
-        self.dropped = 0
+        self.garbage = self.dropped = self.oversize = 0
+        self.trouble, self.broken = "", False
         self._most = max_object
         self._buffer = bytearray()
         self._start = 0  # of the object, or of what is not yet known to be one

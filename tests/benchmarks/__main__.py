@@ -21,8 +21,11 @@ from pathlib import Path
 
 import uvloop
 
-from tests.benchmarks.peers import Readers, Vms, malformed, port_of
+from bridge.profiles.compile import compile_profile
+from bridge.profiles.examples import examples_of, read_message
+from tests.benchmarks.peers import APART, REPAINTED, STATES, Readers, Vms, life_cycle, malformed, port_of
 from tests.benchmarks.process import Child
+from tests.benchmarks.reading import PROFILES, cost_of_reading
 from tests.benchmarks.site import write_site
 
 UNDER_TEST, PEERS = 0, 1
@@ -100,10 +103,14 @@ async def bench_limits(report: Report, scale: float) -> None:
     count = int(40_000 * scale)
     with tempfile.TemporaryDirectory() as name:
         log = Path(name) / "log"
-        alone = await Child.start("tests.benchmarks.server_alone", core=UNDER_TEST, ready=b"ready", log=log)
-        readers = Readers(port_of(alone.ready_line.split()[1]), 200)
-        report.say("server alone", count / await readers.closed_loop(32, count), "messages/s")
-        await alone.stop()
+        for whose in ("ours", "uvicorn"):
+            words = ("tests.benchmarks.server_alone", whose)
+            alone = await Child.start(*words, core=UNDER_TEST, ready=b"ready", log=log)
+            readers = Readers(port_of(alone.ready_line.split()[1]), 200)
+            seconds = await readers.closed_loop(32, count)
+            report.say(f"server alone, {whose}", count / seconds, "messages/s")
+            report.say(f"server alone, {whose}: CPU", alone.cpu() / count * 1e6, "µs a message")
+            await alone.stop()
         vms = Vms()
         await vms.open()
         relay = await Child.start(
@@ -138,6 +145,39 @@ async def bench_throughput(report: Report, scale: float) -> None:
             report.say(f"{name}: PSS loaded", running.child.memory()[1], "MiB")
     report.ratio("bridge / bare relay", "bridge, 1 camera: delivered", "bare aiohttp relay")
     report.ratio("bridge / server alone", "bridge, 1 camera: delivered", "server alone")
+
+
+async def bench_collapse(report: Report, scale: float) -> None:
+    """Four messages in each vehicle's life, two of them held, become one event; one event in ten is amended."""
+    count = int(40 * scale) * APART * len(STATES)
+    warm = APART * len(STATES)
+    async with bridge(200, 1) as running:
+        readers = Readers(running.port, 200, life_cycle)
+        await readers.closed_loop(32, warm)
+        await running.vms.until(APART)
+        began, cpu = time.monotonic(), running.child.cpu()
+        await readers.closed_loop(64, count)
+        accepted = time.monotonic() - began
+        vehicles = (warm + count) // len(STATES)
+        await running.vms.until(vehicles, amended=vehicles // REPAINTED)
+        took, cpu = time.monotonic() - began, running.child.cpu() - cpu
+        report.say("life cycles: accepted", count / accepted, "messages/s", "goal ≥ 3,000 messages/s")
+        report.say("life cycles: delivered", count / took, "messages/s")
+        report.say("life cycles: CPU per message", cpu / count * 1e6, "µs")
+        report.say("life cycles: refused", readers.refused, "messages", "must be 0")
+        seen = len(running.vms.arrived)
+        report.say("life cycles: vehicles at the VMS", seen, "", f"must be {vehicles:,}")
+        report.say("life cycles: RSS", running.child.memory()[0], "MiB")
+
+
+async def bench_profiles(report: Report, scale: float) -> None:
+    """What reading costs: redact, items, identity and draft of each built-in profile, over all its examples."""
+    for file in sorted(PROFILES.glob("*.yaml")):
+        profile = compile_profile(file.read_text("utf-8"), file.name)
+        messages = [read_message(example.file) for example in examples_of(file)]
+        if messages:
+            cost, events = cost_of_reading(profile, messages, int(2_000 * scale))
+            report.say(f"reading: {file.stem} ({len(messages)} examples, {events} items)", cost, "µs/item")
 
 
 async def bench_latency(report: Report, scale: float) -> None:

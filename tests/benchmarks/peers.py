@@ -45,6 +45,39 @@ def request(number: int, sensor: int) -> bytes:
     )
 
 
+STATES = (b"new", b"update", b"reliable", b"lost")
+"""The life of a vehicle in four messages. The first two do not know its direction, so they are held."""
+
+APART = 256
+"""Messages between two of one vehicle: more than are under way at once, so that they come in order."""
+
+REPAINTED = 10
+"""One vehicle in so many is seen in another colour at last: an amendment."""
+
+
+def vehicle_of(number: int) -> tuple[int, int]:
+    """Which vehicle message ``number`` is about, and which state of its life it tells."""
+    return number // (APART * len(STATES)) * APART + number % APART, number // APART % len(STATES)
+
+
+def life_cycle(number: int, sensor: int) -> bytes:
+    """One POST in the lives of ``APART`` vehicles at a time, each of which keeps to its reader (of 200)."""
+    vehicle, state = vehicle_of(number)
+    sensor = vehicle % 200
+    plate = b"P%07d" % vehicle
+    body = MESSAGE % (int(time.time() * 1000), plate, plate, plate, plate, vehicle, sensor, sensor)
+    body = body.replace(b'"carState":"reliable"', b'"carState":"%s"' % STATES[state])
+    if state < 2:
+        body = body.replace(b'"carMoveDirection":"in"', b'"carMoveDirection":"unknown"')
+    elif state == 3 and vehicle % REPAINTED == 0:
+        body = body.replace(b'"color":"GRAY"', b'"color":"BLUE"')
+    return b"POST /s/%d HTTP/1.1\r\nHost: bridge\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
+        sensor,
+        len(body),
+        body,
+    )
+
+
 def malformed(number: int, sensor: int) -> bytes:
     """A POST that begins like a message and is none."""
     body = b'{"packetCounter":"%d","carState":' % number
@@ -81,11 +114,12 @@ class Exchange(asyncio.Protocol):
 
 
 class Vms:
-    """Takes events on a loopback port. ``arrived``: plate → monotonic seconds of its first arrival."""
+    """Takes events on a loopback port. ``arrived``: plate → monotonic seconds of its first arrival. ``deliveries``:
+    events raised; ``amended``: amendments that are whole."""
 
     def __init__(self) -> None:
         self.arrived: dict[bytes, float] = {}
-        self.deliveries = 0
+        self.deliveries = self.amended = 0
         self.port = 0
         self.server: asyncio.Server | None = None
         self.links: set[asyncio.Transport] = set()
@@ -103,10 +137,10 @@ class Vms:
                 link.abort()
             self.server = None
 
-    async def until(self, count: int, bound: float = 120.0) -> None:
-        """Wait until ``count`` deliveries have come."""
+    async def until(self, count: int, bound: float = 120.0, amended: int = 0) -> None:
+        """Wait until ``count`` deliveries have come, and so many amendments."""
         async with asyncio.timeout(bound):
-            while self.deliveries < count:
+            while self.deliveries < count or self.amended < amended:
                 self.woken.clear()
                 await self.woken.wait()
 
@@ -129,6 +163,12 @@ class _Taking(Exchange):
         assert self.transport is not None
         if head.startswith(b"get"):
             answer, status = _DECLARED, b"200 OK"
+        elif b"/api/v4/meta/" in head[:60]:
+            answer, status = b'{"objects":[{"status":201,"id":"1"}]}', b"201 Created"
+        elif head.startswith(b"put"):
+            self.vms.amended += b"/meta/bridge_revision/" in head.split(b"\r\n", 1)[0]  # an amendment's last tag
+            self.vms.woken.set()
+            answer, status = b"{}", b"200 OK"
         else:
             at = body.find(b'"license_plate":"')
             plate = body[at + 17 : at + 25] if at >= 0 else body[body.find(b"P0") :][:8]

@@ -1,12 +1,12 @@
-"""A raw limit: the HTTP server alone, answering at once and doing nothing."""
+"""A raw limit: an HTTP server alone, answering at once and doing nothing: ours, or uvicorn to compare it with."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from typing import Any
 
-import uvicorn
 import uvloop
 
 
@@ -17,12 +17,22 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"ok"})
 
 
-async def main() -> None:
-    listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, http="httptools", lifespan="off", access_log=False, log_level="error")
+async def main(whose: str) -> None:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.bind(("127.0.0.1", 0))
+    listening.setblocking(False)
+    listening.listen(1024)
     print(f"ready http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
-    await uvicorn.Server(config).serve([listening])
+    if whose == "uvicorn":
+        import uvicorn
+
+        config = uvicorn.Config(app, http="httptools", lifespan="off", access_log=False, log_level="error")
+        await uvicorn.Server(config).serve([listening])
+    else:
+        from bridge.asgi import Limits, Server
+
+        await Server(app, Limits()).start(listening)
+        await asyncio.get_running_loop().create_future()  # until it is ended
 
 
-asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-asyncio.run(main())
+uvloop.run(main(sys.argv[1]))

@@ -52,7 +52,7 @@ def test_the_help_of_every_command_has_examples_that_its_own_parser_takes(name: 
     assert examples, f"the epilog of {name} has no line that begins with vms-bridge"
     parser = parser_of(name)
     for example in examples:
-        words = shlex.split(re.split(r"\s[|>&]", example)[0])
+        words = shlex.split(re.split(r"\s[|<>&]", example)[0])
         assert words[:2] == ["vms-bridge", name]
         parser.parse_args(words[2:])
 
@@ -72,7 +72,7 @@ def test_the_list_of_commands_is_shown_without_loading_any(capsys: pytest.Captur
         main(["--help"])
     assert left.value.code == 0
     shown = capsys.readouterr().out
-    assert all(f"    {name} " in shown for name in COMMANDS)
+    assert all(re.search(rf"^    {name}\s", shown, re.MULTILINE) for name in COMMANDS)
 
 
 def test_no_command_at_all_shows_the_list_and_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:

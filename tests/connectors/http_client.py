@@ -15,6 +15,8 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: str
+    all: dict[str, list[str]]
+    """Of each header every value, in order."""
 
 
 class Sender:
@@ -33,10 +35,14 @@ class Sender:
         """The next whole answer; ``head``: it has no body whatever its length says. Raises EOFError at the end."""
         async with asyncio.timeout(BOUND):
             lines = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:] if line)}
+            pairs = [(name.lower(), value) for name, _, value in (line.partition(": ") for line in lines[1:] if line)]
+            headers = dict(pairs)
             length = 0 if head else int(headers.get("content-length", 0))
             body = await self.reader.readexactly(length)
-        return Answer(int(lines[0].split()[1]), headers, body.decode().strip())
+        every: dict[str, list[str]] = {}
+        for name, value in pairs:
+            every.setdefault(name, []).append(value)
+        return Answer(int(lines[0].split()[1]), headers, body.decode().strip(), every)
 
     async def closed(self) -> bool:
         """Whether the other side hangs up without a further word."""

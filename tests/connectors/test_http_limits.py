@@ -100,7 +100,7 @@ async def test_a_sender_that_waits_for_its_commit_is_not_too_slow(inbox: Inbox) 
 async def test_bodies_waiting_for_their_commit_are_bounded_and_more_are_told_later(
     inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("connectors.http.app.MOST_HELD", 300_000)
+    monkeypatch.setattr("connectors.http.bodies.MOST_HELD", 300_000)
     inbox.open.clear()
     async with running(http(GATE), inbox) as way, connected(way.port) as first, connected(way.port) as second:
         await first.write(request(body=b"a" * 200_000))
@@ -112,7 +112,7 @@ async def test_bodies_waiting_for_their_commit_are_bounded_and_more_are_told_lat
         inbox.open.set()
         assert (await first.answer()).status == 200
         assert (await post(way.port, body=b"a" * 200_000)).status == 200
-        assert way.connector._app._held == 0  # type: ignore[union-attr]
+        assert way.connector._app._bodies.held == 0  # type: ignore[union-attr]
 
 
 async def test_however_a_request_ends_its_bytes_are_no_longer_counted_as_held() -> None:
@@ -131,7 +131,7 @@ async def test_however_a_request_ends_its_bytes_are_no_longer_counted_as_held() 
                 await sender.write(b"\r\n1f40\r\n" + b"a" * 8000 + b"\r\n")
                 assert (await sender.answer()).status == 413
         assert (await post(way.port)).status == 200
-        assert way.connector._app._held == 0  # type: ignore[union-attr]
+        assert way.connector._app._bodies.held == 0  # type: ignore[union-attr]
 
 
 async def test_one_connection_too_many_is_told_to_come_back() -> None:
@@ -174,7 +174,7 @@ async def test_two_thousand_malformed_requests_leave_other_senders_answered(capl
                     assert (await good.answer()).status == 200
         others = [message.body for message in way.inbox.messages if message.origin.place == "/other"]
         assert others == [b'{"n":%d}' % number for number in range(300)]
-        assert way.connector._app._held == 0  # type: ignore[union-attr]
+        assert way.connector._app._bodies.held == 0  # type: ignore[union-attr]
         assert len(caplog.records) < 20
 
 

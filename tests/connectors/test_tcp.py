@@ -243,3 +243,67 @@ def test_an_address_is_for_those_it_names() -> None:
 def test_a_port_must_be_given() -> None:
     with pytest.raises(ValidationError, match="bind"):
         tcp(bind=None)
+
+
+# ------------------------------------------------------------------------------------------------------- other framings
+
+
+@pytest.mark.parametrize(
+    ("framing", "sent"),
+    [
+        ("lines", b"one\r\ntwo\r\nthree"),
+        ({"start": "\\x02", "end": "\\x03"}, b"\x02one\x03\r\n\x02two\x03\x02three\x03"),
+        ({"length": 2}, b"\0\x03one\0\x03two\0\x05three"),
+        ({"regex": r"\r?\n\r?\n", "keep": False}, b"one\n\ntwo\r\n\r\nthree"),
+    ],
+    ids=str,
+)
+async def test_messages_are_found_as_the_port_is_told(framing: object, sent: bytes, inbox: Inbox) -> None:
+    async with running(tcp(framing=framing), inbox) as way, connected(way.port) as sender:
+        await sender.write(sent[:7])
+        await inbox.hold(1)
+        await sender.write(sent[7:])
+        sender.writer.write_eof()
+        await inbox.hold(3)
+        assert inbox.bodies == [b"one", b"two", b"three"]
+
+
+async def test_a_line_that_is_too_long_is_counted_and_said_and_costs_neither_the_next_nor_the_connection(
+    inbox: Inbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(tcp(framing="lines", max_object="1 kB"), inbox) as way, connected(way.port) as sender:
+        await sender.write(b"one\n" + b"hunter2" * 1000 + b"\ntwo\n" + b"x" * 5000 + b"\nthree\n")
+        await inbox.hold(3)
+        await way.stop()
+        assert inbox.bodies == [b"one", b"two", b"three"]
+        assert way.connector.counts["oversize"] == 2
+        assert way.connector.counts["garbage bytes dropped"] == 7000 + 5000
+        (said,) = [record.getMessage() for record in caplog.records]
+        assert "yard, from 127.0.0.1: a message is longer than 1000 bytes" in said
+        assert "hunter2" not in caplog.text
+
+
+async def test_where_the_place_in_the_stream_is_lost_the_connection_is_closed_and_that_is_said_once(
+    inbox: Inbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(tcp(framing={"length": 4}), inbox) as way:
+        for _ in range(3):
+            async with connected(way.port) as sender:
+                await sender.write(b"\0\0\0\x03oneGET / HTTP/1.1\r\n\r\n" + b"x" * 100_000)
+                assert await sender.closed()
+        await inbox.hold(3)
+        await way.stop()
+        assert inbox.bodies == [b"one"] * 3
+        assert way.connector.counts["unreadable"] == 3
+        (said,) = [record.getMessage() for record in caplog.records]
+        assert "out of all proportion" in said
+        assert "said once" in said
+
+
+async def test_what_many_peers_do_wrong_is_not_remembered_without_end(caplog: pytest.LogCaptureFixture) -> None:
+    async with running(tcp(framing="lines")) as way:
+        port = way.connector._port  # type: ignore[union-attr]
+        caplog.set_level("CRITICAL", logger="connectors.tcp")
+        for number in range(5000):
+            port.say(f"10.0.{number // 250}.{number % 250}", "trouble")
+        assert len(port._said) <= 1024

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from bridge.control.door import Door, open_door
+from bridge.control.recorder import Recorder
 from bridge.control.server import Control, Refused, serve
 from bridge.control.tap import Tap
 from bridge.journal.contract import DeliveryRecord, EventRecord, Query, Record
@@ -112,6 +113,7 @@ class FakeService:
         self.site = SimpleNamespace(sensors={"gate-lpr": None, "server-room-leak": None})
         self.fired: list[tuple[Any, ...]] = []
         self.receipt = Receipt(ReceiptKind.ACCEPTED, message=MessageId("m1"))
+        self.recorder = Recorder(lambda _: None)
 
     async def status(self) -> Status:
         return Status("Harbour depot", 7)

@@ -11,7 +11,7 @@ import pytest
 
 from bridge.config.site import Camera, Connector, JournalSettings, Sensor, Site, Vms
 from bridge.decide.decide import decide, decide_timer
-from bridge.decide.memory import Memory
+from bridge.decide.memory import Fact, Memory
 from bridge.decide.rules import Rule
 from bridge.model import (
     CameraId,
@@ -29,6 +29,7 @@ from bridge.model import (
     ProfileId,
     SensorId,
     SiteId,
+    State,
     StateKey,
     VmsId,
 )
@@ -74,6 +75,19 @@ def draft(plate: str = "4AB1234", **changes: object) -> Draft:
     return msgspec.structs.replace(made, **changes)
 
 
+def door(state: State = State.ACTIVE, /, **changes: object) -> Draft:
+    """A condition of a door, a notice unless it is said otherwise."""
+    made = Draft(
+        type="door.open",
+        title=f"Door {state.value}",
+        fields={"door": "7"},
+        detail=b'{"door":7}',
+        state=state,
+        condition="door|7",
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
 class Bench:
     """Says messages to ``decide`` and remembers what followed, as intake does after a commit."""
 
@@ -107,6 +121,33 @@ class Bench:
         return self._then(
             decide_timer(self.site, StateKey(SensorId("gate-lpr"), "collapse", key), self.memory, self.at)
         )
+
+    def wait(self, seconds: float) -> list[Decision]:
+        """Time passes; what the timers that fire meanwhile decide, in order."""
+        end = self.seconds + seconds
+        decided: list[Decision] = []
+        while True:
+            due = sorted(
+                (fact.due, key.kind, key.key)
+                for key, fact in self.facts().items()
+                if fact.due is not None and fact.due <= 1000.0 + end
+            )
+            if not due:
+                self.seconds = end
+                return decided
+            moment, kind, name = due[0]
+            self.seconds = max(self.seconds, moment - 1000.0)
+            key = StateKey(SensorId("gate-lpr"), kind, name)
+            decided.append(self._then(decide_timer(self.site, key, self.memory, self.at)))
+
+    def facts(self) -> dict[StateKey, Fact]:
+        sensor = SensorId("gate-lpr")
+        kinds = ("dedup", "collapse", "condition", "filtered", "debounce", "ending", "suppress", "chatter")
+        return {
+            StateKey(sensor, kind, name): fact
+            for kind in kinds
+            for name, fact in self.memory.of_kind(sensor, kind, self.at.utc.timestamp()).items()
+        }
 
     def _then(self, decision: Decision) -> Decision:
         self.memory.apply(decision.changes, self.at.utc.timestamp(), self.at.monotonic)

@@ -105,12 +105,19 @@ def test_the_devices_time_is_kept_unless_it_lies_in_the_future(
 
 
 def test_pictures_are_kept_once_and_the_event_names_them(bench: Bench) -> None:
-    picture = Part("image/jpeg", b"\xff\xd8\xff picture")
+    picture = Part("image/jpeg", b"\xff\xd8\xff picture", filename="BinaryImage")
     decision = bench.say(draft(roles=("plate",), detail=b'{"carID":"902"}'), media=(picture,))
     assert decision.message is not None
     assert [(kept.media.role, kept.data) for kept in decision.message.media] == [("plate", picture.data)]
     assert decision.events[0].media == tuple(kept.media for kept in decision.message.media)
     assert decision.message.message.body == b'{"carID":"902"}'
+
+
+def test_a_body_that_held_no_picture_is_kept_as_it_came(bench: Bench) -> None:
+    fetched = Part("image/jpeg", b"\xff\xd8\xff picture")
+    decision = bench.say(draft(detail=b'{"read":"from it"}'), media=(fetched,))
+    assert decision.message is not None
+    assert decision.message.message.body != b'{"read":"from it"}'
 
 
 def test_a_fired_event_is_marked_as_a_test(bench: Bench) -> None:

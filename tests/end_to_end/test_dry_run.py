@@ -8,10 +8,12 @@ import contextlib
 import hashlib
 import hmac
 import re
+import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 import mappings
 from bridge.cli.wire import REMOTE_ID
@@ -55,7 +57,9 @@ EXAMPLES = {path.stem: path.read_text() for path in sorted(mappings.SITES.glob("
 
 def requests_of(site: str) -> list[tuple[str, list[bytes]]]:
     """(connector, messages) in the order they are sent: each way once, pictures, an amendment, a filtered one."""
-    paths = re.findall(r"path: (/\w+)", site) or ["/lpr"]
+    sensors = yaml.safe_load(site)["sensors"].values()
+    alone = [each.get("address", {}) for each in sensors if "from" not in each]  # those of tables have serials
+    paths = [address["path"] for address in alone if "path" in address] or ["/lpr"]
     made: list[bytes] = []
     for place, path in enumerate(paths):
         car = 100 * place
@@ -109,6 +113,8 @@ async def prepared(folder: Path, site: str) -> AsyncIterator[Away]:
         for port in ("8080", "8081"):
             site = site.replace(f"127.0.0.1:{port}", f"127.0.0.1:{free_port()}")
         (folder / "site.yaml").write_text(site)
+        for table in mappings.SITES.glob("*.csv"):
+            shutil.copy(table, folder)
         tokens = {name: vms.tokens[int(number)] for name, number in re.findall(r"([\w-]+): \{.*id: (\d+)", site)}
         others = {"gate-lpr": READER, "hook-token": HOOK_TOKEN, "hook-key": HOOK_KEY}
         write_secrets(folder / "secrets", {**others, **tokens})

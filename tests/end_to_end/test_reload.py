@@ -142,7 +142,7 @@ async def test_a_broken_site_is_refused_as_a_whole_with_every_mistake_in_its_pla
             assert not vms.events_of(4712)
             await reloaded(bridge, site, good + EXIT)
             assert (await reader.send(post("/exit", bare(said(3))))).status == 200
-            await arrived(vms, 4712, 1)
+            await arrived(vms, 4712, 2)  # with the one that was nobody's until now
             assert reader.connects == 1
             reader.close()
             assert await bridge.stop() == 0

@@ -22,6 +22,7 @@ START = datetime(2026, 3, 1, 23, 59, 50, tzinfo=UTC)
 CAMERAS = ("gate-in", "gate-wide")
 ROUNDS, AT_ONCE = 14, 3
 CHECKPOINT = 40
+UNMERGED = 12  # so that facts are merged, too
 
 
 def decisions() -> list[Decision]:
@@ -55,7 +56,7 @@ async def work(folder: Path) -> None:
         os.write(said, f"{what}\n".encode())
 
     journal = await SqliteJournal.open(
-        folder / "journal", site=SITE, node="here", clock=SystemClock(), checkpoint_pages=CHECKPOINT
+        folder / "journal", site=SITE, node="here", clock=SystemClock(), checkpoint_pages=CHECKPOINT, unmerged=UNMERGED
     )
 
     async def keep(each: Decision) -> None:

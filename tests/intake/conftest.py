@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from bridge.config.site import Site
+from bridge.decide.rules import Rule
 from bridge.journal.contract import StateRow
 from bridge.model import (
     Collapse,
+    Complete,
     ConnectorId,
     Decision,
     Draft,
@@ -24,6 +26,7 @@ from bridge.model import (
     Position,
     ProfileId,
     SensorId,
+    State,
     StateKey,
     Urgency,
 )
@@ -47,7 +50,11 @@ class HandClock:
 
 
 class Words:
-    """A profile for bodies like ``{"id": "7", "thing": "car 3", "hold": 1.5, "plate": "ABC"}``; arrays hold several."""
+    """A profile for bodies like ``{"id": "7", "thing": "car 3", "hold": 1.5, "plate": "ABC"}``; arrays hold several.
+
+    ``{"door": "1", "state": "active"}`` is about a condition; with ``ends`` it ends by itself, with ``open`` (a list of
+    doors) it tells of all of them.
+    """
 
     id = ProfileId("any")
     kind = "lpr"
@@ -68,6 +75,8 @@ class Words:
 
     def draft(self, item: Item, zone: ZoneInfo) -> Draft | Malformed:
         said = item.document
+        if "door" in said or "open" in said:
+            return _door(said)
         thing = said.get("thing")
         hold = said.get("hold", 0.0)
         assert isinstance(hold, float | int)
@@ -82,8 +91,26 @@ class Words:
         )
 
 
-def site_with_words(cameras: tuple[str, ...] = ("gate-in", "gate-wide")) -> Site:
-    return msgspec.structs.replace(site_of(cameras=cameras), profiles={ProfileId("any"): Words()})
+def _door(said: Mapping[str, object]) -> Draft:
+    named, ends = said.get("open"), said.get("ends")
+    assert named is None or isinstance(named, list)
+    assert ends is None or isinstance(ends, float | int)
+    return Draft(
+        type="door.open",
+        title=f"door {said.get('door')} {said.get('state')}",
+        fields={"how": str(said.get("how", ""))},
+        detail=msgspec.json.encode(said),
+        urgency=Urgency.ALARM if said.get("alarm") else Urgency.NOTICE,
+        state=State(said.get("state", "restored")),
+        condition=f"door|{said['door']}" if "door" in said else None,
+        complete=None if named is None else Complete("door", tuple(f"door|{each}" for each in named)),
+        ends_after=ends,
+        dedup=str(said["id"]) if "id" in said else None,
+    )
+
+
+def site_with_words(cameras: tuple[str, ...] = ("gate-in", "gate-wide"), rules: tuple[Rule, ...] = ()) -> Site:
+    return msgspec.structs.replace(site_of(*rules, cameras=cameras), profiles={ProfileId("any"): Words()})
 
 
 def message(clock: HandClock, **said: object) -> Message:

@@ -187,3 +187,18 @@ async def test_a_timer_that_cannot_be_decided_is_tried_again_and_stops_no_other(
     assert [event.title for decision, _ in door.journal.committing for event in decision.events] == ["A"]
     door.journal.keep()
     await task
+
+
+async def test_an_end_that_is_put_off_again_and_again_is_one_timer_and_comes_when_it_is_due(door: Door) -> None:
+    for _ in range(50):
+        await door.now(door.intake.submit(message(door.clock, door="1", state="active", ends=10.0)))
+        door.clock.seconds += 1.0
+        await door.now(door.intake.fire_due())
+    assert len(door.intake._timers) == 1
+    door.clock.seconds += 8.9
+    await door.now(door.intake.fire_due())
+    assert any(key.kind == "condition" for key in door.journal.rows)
+    door.clock.seconds += 0.2
+    await door.now(door.intake.fire_due())
+    assert not any(key.kind in ("condition", "ending") for key in door.journal.rows)
+    assert door.intake._timers == []

@@ -22,10 +22,16 @@ from bridge.simulator.readers import Way
 def test_every_way_is_asked_for_at_least_the_rate(tmp_path: Path) -> None:
     layout = site.Layout(tmp_path, 1, 2, "http://127.0.0.1:3", "http://127.0.0.1:4")
     settings = site.readers(layout, 50.0)
-    assert {each.sensor for each in settings} == set(site.all_cameras())
+    others = [site.faces, site.tripwire, site.stream]
+    named = {system(index)[0] for system in others for index in range(site.PER_WAY)}
+    assert {each.sensor for each in settings} | named == set(site.all_cameras())
     for way in Way:
         messages = sum((4 if each.ai else 3) / each.every for each in settings if each.way is way)
         assert messages >= 50
+    batches, streams = site.visualcortex(layout, 50.0), site.ovenmediaengine(layout, 50.0)
+    assert 1 / site.scene(50.0).every >= 50
+    assert batches.batch / batches.every >= 50
+    assert len(streams.streams) / streams.every >= 50
     firsts = sorted(each.first for each in settings)
     assert min(b - a for a, b in itertools.pairwise(firsts)) > 20_000
 
@@ -129,3 +135,11 @@ def _runs(pid: int) -> bool:
 def test_wrong_words_are_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", *words]) == 2
     assert words[0] in capsys.readouterr().err
+
+
+def test_without_its_libraries_the_demo_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "websockets", None)
+    assert main(["demo"]) == 2
+    assert "pip install 'vms-bridge[poll,websocket]'" in capsys.readouterr().err

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from bridge.journal.contract import Full, LaneHead, Undone
 from bridge.journal.sqlite.budget import Expirations
 from bridge.journal.sqlite.claims import Claim
+from bridge.journal.sqlite.facts import Step
 from bridge.journal.sqlite.lanes import Entry
 from bridge.journal.sqlite.rows import Rows
 from bridge.model import Decision, Instant, Outcome
@@ -112,7 +113,7 @@ class Chore(Generic[T]):
 class Batch:
     """What goes to the disk in one transaction."""
 
-    __slots__ = ("begun", "chores", "claims", "decisions", "expirations", "now", "rows", "settlings", "size")
+    __slots__ = ("begun", "chores", "claims", "decisions", "expirations", "merged", "now", "rows", "settlings", "size")
 
     def __init__(
         self, decisions: list[Waiting], settlings: list[Settling], chores: list[Chore[object]], now: Instant
@@ -127,6 +128,7 @@ class Batch:
         """New deliveries that are inserted already begun."""
         self.rows = Rows()
         self.expirations: Expirations | None = None
+        self.merged: Step | None = None
 
 
 def is_full(failure: BaseException) -> bool:

@@ -35,9 +35,9 @@ class Checkpoints:
         self.tail = False
         """Most has been copied: after the next commit the rest should be."""
 
-    def committed(self, size: int, rows: int) -> None:
-        """A batch of ``size`` bytes in ``rows`` rows is in the log."""
-        self._length += _PAGES_OF_A_COMMIT + (size + rows * _ROW_BYTES) // _PAGE
+    def committed(self, size: int, rows: int, pages: int = 0) -> None:
+        """A batch of ``size`` bytes in ``rows`` rows is in the log, and beside them about ``pages`` pages."""
+        self._length += _PAGES_OF_A_COMMIT + pages + (size + rows * _ROW_BYTES) // _PAGE
         if self._length >= self._pages and self._copying is None and not self.tail:
             self._copying = self._thread.submit(self._copy)
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from bridge.clock import Clock
 from bridge.journal.contract import (
+    FeedPage,
     Fenced,
+    Figures,
     JournalError,
     LaneHead,
     Lease,
+    Oldest,
     Parked,
     Query,
     Record,
@@ -22,11 +28,13 @@ from bridge.journal.contract import (
     Totals,
     Undone,
 )
-from bridge.journal.sqlite import reads
+from bridge.journal.sqlite import feed, figures, reads
+from bridge.journal.sqlite.backup import tape_of
 from bridge.journal.sqlite.batch import Settling, Waiting
 from bridge.journal.sqlite.budget import Budget, Budgets
 from bridge.journal.sqlite.checkpoint import Checkpoints
 from bridge.journal.sqlite.claims import Claim
+from bridge.journal.sqlite.facts import UNMERGED
 from bridge.journal.sqlite.files import CHECKPOINT_PAGES, Opened
 from bridge.journal.sqlite.lanes import CAP
 from bridge.journal.sqlite.ledger import AMENDMENTS, EVENTS, MESSAGES, Backlog
@@ -60,6 +68,7 @@ OnExpired = Callable[[VmsId, Urgency, int], None]
 
 _SMALL = 256  # facts of a sensor that are read on the loop; more are read in the reader's thread
 _CLOSING = 5.0
+_COUNT_FACTS_EVERY = 60.0
 
 
 class SqliteJournal:
@@ -81,16 +90,23 @@ class SqliteJournal:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self.lease = opened.lease
+        self.folder = opened.folder
         self.on_expired = on_expired
         self._lanes = opened.lanes
         self._ledger = opened.ledger
         self._state_per_sensor = state_per_sensor
-        self._facts: dict[SensorId, int] = {}
+        self._facts = opened.facts
+        self._facts_made: dict[SensorId, int] = {}
+        self._facts_counted_at = -_COUNT_FACTS_EVERY
+        self._facts_merged = 0
+        self._free_space = free_space
+        self._reserve = settings.reserve
+        self._backups = 0
         self._room = Room(opened.folder, opened.reader, opened.ledger, settings, free_space)
         self._reader = Reader(opened.thread_reader, opened.folder)
         self._writer = Writer(
             opened.writer, opened.folder, opened.lease, clock, opened.lanes, opened.ledger, opened.origins,
-            self._expired, before_commit, Checkpoints(opened.copier, checkpoint_pages),
+            opened.facts, self._expired, before_commit, Checkpoints(opened.copier, checkpoint_pages),
         )  # fmt: skip
         self._budget = Budget(budgets, opened.ledger, opened.oldest, self._writer.recorder.delivery)
         self._writer.budget = self._budget
@@ -117,19 +133,20 @@ class SqliteJournal:
         cached: int = CAP,
         checkpoint_pages: int = CHECKPOINT_PAGES,
         state_per_sensor: int = STATE_PER_SENSOR,
+        unmerged: int = UNMERGED,
     ) -> SqliteJournal:
         """Open the journal in folder ``path``, made when missing.
 
         ``node`` names this machine. ``budgets``: bytes of undelivered events per VMS and urgency; none is unlimited.
         ``on_expired`` is told what they ended. ``free_space`` and ``before_commit`` (called in the commit thread) are
-        seams for tests; ``cached`` bounds the deliveries held in memory.
+        seams for tests; ``cached`` bounds the deliveries held in memory, ``unmerged`` the facts (see ``facts``).
 
         Raises Fenced when another process has it, JournalError when it is another site's, newer than this program,
         or damaged, and OSError when the folder cannot be made or written.
         """
         opened = await asyncio.to_thread(
             Opened, path, site, node, clock, quarantine_per_origin=settings.quarantine_per_origin, cached=cached,
-            checkpoint_pages=checkpoint_pages,
+            checkpoint_pages=checkpoint_pages, unmerged=unmerged,
         )  # fmt: skip
         return cls(
             opened, settings, clock, budgets or {}, on_expired, free_space, before_commit, state_per_sensor,
@@ -168,11 +185,15 @@ class SqliteJournal:
         for change in decision.changes:
             if change.value is not None:
                 sensor = change.key.sensor
-                count = self._facts[sensor] = self._facts.get(sensor, 0) + 1
+                count = self._facts_made[sensor] = self._facts_made.get(sensor, 0) + 1
                 if count > self._state_per_sensor // 10:
-                    self._facts[sensor] = 0
-                    capped = self._writer.chore(cap_state(sensor, self._state_per_sensor))
-                    capped.add_done_callback(_log_failure)
+                    self._facts_made[sensor] = 0
+                    self._cap_facts(sensor)
+
+    def _cap_facts(self, sensor: SensorId) -> None:
+        capping = cap_state(sensor, self._state_per_sensor, self._facts, self._clock.now().utc.timestamp())
+        capped = self._writer.chore(capping, partial(self._facts.forget, sensor))
+        capped.add_done_callback(_log_failure)
 
     # -------------------------------------------------------------------------------------------------------- state
 
@@ -180,16 +201,20 @@ class SqliteJournal:
         now = self._clock.now().utc.timestamp()
         found: dict[StateKey, StateRow] = {}
         for sensor in sensors:
-            rows = reads.state_of(self._opened.reader, sensor, now, _SMALL)
-            if len(rows) == _SMALL:
-                rows = await self._reader.ask(lambda connection, s=sensor: reads.state_of(connection, s, now))  # type: ignore[misc]
-            for row in rows:
+            over = self._facts.of(sensor)  # before the table is read: what is merged meanwhile is in both
+            rows = reads.state_of(self._opened.reader, sensor, now, over, _SMALL)
+            if rows is None:
+                rows = await self._reader.ask(
+                    lambda connection, s=sensor, o=over: reads.state_of(connection, s, now, o)  # type: ignore[misc]
+                )
+            for row in rows or ():
                 found[row.key] = row
         return found
 
     async def timers(self) -> Sequence[StateRow]:
         now = self._clock.now().utc.timestamp()
-        return await self._reader.ask(lambda connection: reads.timers(connection, now))
+        over = self._facts.all()
+        return await self._reader.ask(lambda connection: reads.timers(connection, now, over))
 
     async def position(self, name: str) -> Position | None:
         return reads.position(self._opened.reader, name)
@@ -294,16 +319,31 @@ class SqliteJournal:
         self._refuse_if_fenced()
         return await self._writer.chore(drop_dead(event, camera, why, now))
 
-    async def drop_quarantined(self, message: MessageId) -> int:
-        """Take a message's items out of quarantine; its row stays until retention. How many items."""
+    async def drop_quarantined(self, message: MessageId, index: int | None = None) -> int:
+        """Take a message's items, or one, out of quarantine; its row stays until retention. How many items."""
         self._refuse_if_fenced()
-        return await self._writer.chore(drop_quarantined(message, self._opened.origins))
+        return await self._writer.chore(drop_quarantined(message, index, self._opened.origins))
 
     async def purge(self, older_than: float, limit: int = 10_000) -> int:
         """Remove up to ``limit`` settled events and messages that arrived before ``older_than`` (epoch seconds), with
         their pictures, and facts that have expired. In small batches, between which others write; how many went."""
         self._refuse_if_fenced()
+        if self._backups:  # what a backup has in its tables it also has to find
+            return 0
         return await self._purge.run(older_than, limit, self._clock.now().utc.timestamp())
+
+    async def backup(self, program: str) -> AsyncIterator[bytes]:
+        """The journal as it is now, piece by piece (see ``backup``), while it goes on. Raises Full, JournalError."""
+        pieces = tape_of(self._opened.folder, program, self._reserve, self._free_space)
+        thread = ThreadPoolExecutor(1, thread_name_prefix="journal-backup")
+        self._backups += 1
+        try:
+            while (piece := await self._loop.run_in_executor(thread, next, pieces, None)) is not None:
+                yield piece
+        finally:
+            self._backups -= 1
+            thread.submit(pieces.close)
+            thread.shutdown(wait=False)
 
     # ------------------------------------------------------------------------------------------------------- reading
 
@@ -313,8 +353,55 @@ class SqliteJournal:
     async def media(self, media: MediaId) -> bytes:
         return await self._reader.media(media)
 
+    async def feed(self, after: str | None, limit: int) -> FeedPage:
+        return await self._reader.ask(lambda connection: feed.page(connection, self._opened.feed_name, after, limit))
+
+    async def head(self) -> str:
+        return await self._reader.ask(lambda connection: feed.head(connection, self._opened.feed_name))
+
+    async def behind(self, position: str) -> int:
+        return await self._reader.ask(lambda connection: feed.behind(connection, self._opened.feed_name, position))
+
+    async def keep(self, position: Position) -> None:
+        self._refuse_if_fenced()
+        await self._writer.chore(feed.keep(position))
+
     async def totals(self) -> Totals:
         return totals_of(self._opened, self._room.taken())
+
+    async def figures(self) -> Figures:
+        """What is not kept as a sum: a question to each lane, and one to the remembered facts a minute."""
+        waiting = await self._reader.ask(figures.queues)
+        now = self._loop.time()
+        if now - self._facts_counted_at >= _COUNT_FACTS_EVERY:
+            self._facts_counted_at = now
+            self._facts_merged = await self._reader.ask(figures.facts)
+        held = await self._reader.ask(figures.quarantined)
+        unmerged = sum(map(len, self._facts.fresh.values()))
+        dropped = sum(self._opened.origins.dropped().values())
+        return figures.figures_of(
+            self._ledger, waiting, self._facts_merged + unmerged, held, dropped, self._free_space(self._opened.folder)
+        )
+
+    async def beat(self) -> None:
+        """Go the way of a write, and write nothing: returns when the commit thread has answered. Raises Fenced."""
+        self._refuse_if_fenced()
+        with contextlib.suppress(Undone):  # it could not write, and said so: it moves
+            await self._writer.chore(_nothing)
+
+    @property
+    def on_committed(self) -> Callable[[float], None] | None:
+        """Called after each batch with the seconds it took to be durable."""
+        return self._writer.on_committed
+
+    @on_committed.setter
+    def on_committed(self, call: Callable[[float], None] | None) -> None:
+        self._writer.on_committed = call
+
+    async def oldest(self, least: Urgency) -> Sequence[Oldest]:
+        if not any(urgency <= least for _, urgency in self._ledger.backlog()):
+            return ()
+        return await self._reader.ask(lambda connection: reads.oldest(connection, least))
 
     @property
     def quarantine_dropped(self) -> Mapping[str, int]:
@@ -339,6 +426,8 @@ class SqliteJournal:
 
     def _stop(self) -> None:
         self._writer.stop()
+        if self._writer.fenced is None:
+            self._opened.merge_facts(self._clock)
         self._reader.close()
         self._opened.abandon()
 

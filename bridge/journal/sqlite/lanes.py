@@ -22,7 +22,7 @@ from bridge.journal.sqlite.schema import BEGUN
 from bridge.model import Action, CameraId, Delivery, EventId, Lane, SensorEvent, SensorId, Urgency, VmsId
 
 WINDOW = 32
-CAP = 4096
+CAP = 2048
 _REMOTE_IDS = 4096
 
 _EVENT = msgspec.msgpack.Decoder(SensorEvent)

@@ -54,8 +54,10 @@ def drop_dead(event: EventId, camera: CameraId, why: str, now: Instant) -> Calla
     return write
 
 
-def drop_quarantined(message: MessageId, origins: Origins) -> Callable[[sqlite3.Connection, Rows], int]:
-    return lambda connection, rows: origins.forget(connection, rows, message)
+def drop_quarantined(
+    message: MessageId, index: int | None, origins: Origins
+) -> Callable[[sqlite3.Connection, Rows], int]:
+    return lambda connection, rows: origins.forget(connection, rows, message, index)
 
 
 def park(parked: Parked) -> Callable[[sqlite3.Connection, Rows], None]:

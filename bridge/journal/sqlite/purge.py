@@ -42,6 +42,7 @@ class Purge:
             await self._writer.chore(retention.give_pages_back)
         for day in await self._reader.ask(lambda _: retention.old_days(self._folder, older_than)):
             await self._reader.ask(lambda connection, d=day: retention.remove_pictures(connection, d))  # type: ignore[misc]
+        await self._writer.merge_facts()
         for _ in range(_SLICES):
             self._state = await self._writer.chore(retention.prune_state(now, self._state))
             if self._state == retention.START:

@@ -35,15 +35,20 @@ class Origins:
             kept, dropped = rows.origins.get(origin, (0, 0))
             if self._kept.get(origin, 0) + kept < self._cap:
                 rows.origins[origin] = (kept + 1, dropped)
-                rows.quarantined.append((message, item.index, item.origin, item.why, item.sensor, arrived))
+                rows.quarantined.append(
+                    (message, item.index, item.origin, item.why, item.sensor, arrived, item.unknown, item.key)
+                )
                 any_kept = True
             else:
                 rows.origins[origin] = (kept, dropped + 1)
         return any_kept or any(verdict.fate is not Fate.QUARANTINED for verdict in decision.verdicts)
 
-    def forget(self, connection: sqlite3.Connection, rows: Rows, message: str) -> int:
-        """Remove a message's quarantined items, which makes room under their senders' caps; how many."""
-        gone = connection.execute("DELETE FROM quarantine WHERE message = ? RETURNING origin", (message,)).fetchall()
+    def forget(self, connection: sqlite3.Connection, rows: Rows, message: str, item: int | None = None) -> int:
+        """Remove a message's quarantined items, or one of them: makes room under their senders' caps; how many."""
+        gone = connection.execute(
+            "DELETE FROM quarantine WHERE message = ? AND (? IS NULL OR item = ?) RETURNING origin",
+            (message, item, item),
+        ).fetchall()
         for (name,) in gone:
             origin = name if name in self._kept else OTHERS
             kept, dropped = rows.origins.get(origin, (0, 0))

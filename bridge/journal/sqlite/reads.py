@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 
 import msgspec
@@ -14,15 +15,18 @@ from bridge.journal.contract import (
     EventRecord,
     JournalError,
     MessageRecord,
+    Oldest,
     Parked,
     QuarantineRecord,
     Query,
     Record,
     StateRow,
 )
+from bridge.journal.sqlite.facts import Changes, Name, Value
 from bridge.journal.sqlite.media import path_of
 from bridge.model import (
     Action,
+    CameraId,
     DeliveryState,
     EventId,
     Media,
@@ -35,6 +39,7 @@ from bridge.model import (
     StateKey,
     Urgency,
     Verdict,
+    VmsId,
 )
 
 PAGE = 200
@@ -53,7 +58,9 @@ _COLUMNS = {
         "d.why, d.begun_at, d.settled_at, d.possible_duplicate "
         "FROM delivery d JOIN event e ON e.seq = d.event JOIN lane l ON l.id = d.lane"
     ),
-    "quarantine": "SELECT q.seq, q.message, q.item, q.origin, q.why, q.arrived FROM quarantine q",
+    "quarantine": (
+        "SELECT q.seq, q.message, q.item, q.origin, q.why, q.arrived, q.sensor, q.unknown, q.known_by FROM quarantine q"
+    ),
 }
 _ROW = {"messages": "m", "events": "e", "deliveries": "d", "quarantine": "q"}
 _ARRIVED = {"messages": "m.arrived", "events": "e.arrived", "deliveries": "e.arrived", "quarantine": "q.arrived"}
@@ -105,6 +112,11 @@ def _conditions(connection: sqlite3.Connection, query: Query) -> Iterable[Condit
         yield "m.seq >= ?", (_first_message_of(connection, query.event),)
     if query.sensor is not None and what in ("events", "deliveries"):
         yield "e.sensor = ?", (query.sensor,)
+    if query.prefix is not None and what in ("messages", "events"):
+        # As a range, which the unique index on the ids finds; GLOB or LIKE would walk the table.
+        yield f"{_ROW[what]}.id >= ? AND {_ROW[what]}.id < ?", (query.prefix, query.prefix + "\U0010ffff")
+    if query.unknown is not None and what == "quarantine":
+        yield f"q.unknown = {int(query.unknown)}", ()
     if query.sensor is not None and what == "quarantine":
         yield "q.sensor = ?", (query.sensor,)
     if query.camera is not None and what == "deliveries":
@@ -186,11 +198,12 @@ def _delivery(row: tuple[object, ...]) -> DeliveryRecord:
     )
 
 
-def _quarantined(row: tuple[int, str, int, str, str, float]) -> QuarantineRecord:
-    _, message, item, origin, why, arrived = row
+def _quarantined(row: tuple[int, str, int, str, str, float, SensorId | None, int, str]) -> QuarantineRecord:
+    _, message, item, origin, why, arrived, sensor, unknown, key = row
     return QuarantineRecord(
-        message=MessageId(message), index=item, origin=origin, why=why, arrived=datetime.fromtimestamp(arrived, UTC)
-    )
+        message=MessageId(message), index=item, origin=origin, why=why, arrived=datetime.fromtimestamp(arrived, UTC),
+        sensor=sensor, unknown=bool(unknown), key=key,
+    )  # fmt: skip
 
 
 def _when(epoch: float | None) -> datetime | None:
@@ -207,20 +220,42 @@ _MAKE: Mapping[str, Callable[..., Record]] = {
 
 # -------------------------------------------------------------------------------------------------------------- state
 
+_DUE = itemgetter(5)
 _STATE = "SELECT sensor, kind, key, value, expires, due, duration FROM state"
 
 
-def state_of(connection: sqlite3.Connection, sensor: SensorId, now: float, limit: int = -1) -> list[StateRow]:
-    """What is remembered of a sensor and still counts at ``now`` (epoch seconds)."""
+def state_of(
+    connection: sqlite3.Connection, sensor: SensorId, now: float, over: Mapping[Name, Value | None], limit: int = -1
+) -> list[StateRow] | None:
+    """What is remembered of a sensor and still counts at ``now`` (epoch seconds), with ``over`` over the table's; None
+    when the table has ``limit`` facts or more."""
     rows = connection.execute(
         f"{_STATE} WHERE sensor = ? AND (expires > ? OR due IS NOT NULL) LIMIT ?", (sensor, now, limit)
-    )
-    return [_state_row(row, now) for row in rows.fetchall()]
+    ).fetchall()
+    if len(rows) == limit:
+        return None
+    if over:
+        rows = [row for row in rows if (row[1], row[2]) not in over]
+        rows += [(sensor, *name, *value) for name, value in over.items() if value is not None and _counts(value, now)]
+    return [_state_row(row, now) for row in rows]
 
 
-def timers(connection: sqlite3.Connection, now: float) -> list[StateRow]:
-    """Every fact with a timer, the soonest first."""
-    return [_state_row(row, now) for row in connection.execute(f"{_STATE} WHERE due IS NOT NULL ORDER BY due")]
+def timers(connection: sqlite3.Connection, now: float, over: Changes) -> list[StateRow]:
+    """Every fact with a timer, the soonest first; ``over`` stands over the table's."""
+    rows = connection.execute(f"{_STATE} WHERE due IS NOT NULL").fetchall()
+    if over:
+        rows = [row for row in rows if (row[1], row[2]) not in over.get(row[0], ())]
+        for sensor, facts in over.items():
+            rows += [(sensor, *name, *value) for name, value in facts.items() if value is not None and _is_timer(value)]
+    return [_state_row(row, now) for row in sorted(rows, key=_DUE)]
+
+
+def _counts(value: Value, now: float) -> bool:
+    return value[1] > now or value[2] is not None
+
+
+def _is_timer(value: Value) -> bool:
+    return value[2] is not None
 
 
 def _state_row(row: tuple[str, str, str, bytes, float, float | None, float | None], now: float) -> StateRow:
@@ -237,6 +272,35 @@ def position(connection: sqlite3.Connection, name: str) -> Position | None:
 def parked(connection: sqlite3.Connection) -> list[Parked]:
     rows = connection.execute("SELECT vms, camera, why, since FROM parked ORDER BY since").fetchall()
     return [Parked(vms, camera or None, why, datetime.fromtimestamp(since, UTC)) for vms, camera, why, since in rows]
+
+
+_OLDEST = (
+    "SELECT vms, urgency, camera, "
+    "(SELECT seq FROM delivery d WHERE d.lane = lane.id AND d.state < 2 ORDER BY d.seq LIMIT 1) FROM lane "
+    "WHERE urgency <= ?"
+)
+
+
+def oldest(connection: sqlite3.Connection, least: Urgency) -> list[Oldest]:
+    """By one probe of the index of open deliveries for each lane."""
+    first: dict[tuple[str, int], tuple[int, str]] = {}
+    for vms, urgency, camera, seq in connection.execute(_OLDEST, (int(least),)):
+        if seq is not None and seq < first.get((vms, urgency), (seq + 1, ""))[0]:
+            first[vms, urgency] = (seq, camera)
+    found = []
+    for (vms, urgency), (seq, camera) in first.items():
+        row = connection.execute(
+            "SELECT e.packed FROM delivery d JOIN event e ON e.seq = d.event WHERE d.seq = ?", (seq,)
+        ).fetchone()
+        if row is not None:
+            event = _EVENT.decode(row[0])
+            found.append(
+                Oldest(
+                    vms=VmsId(vms), urgency=Urgency(urgency), event=event.id, title=event.title,
+                    camera=CameraId(camera), arrived=event.arrived_at,
+                )
+            )  # fmt: skip
+    return found
 
 
 def picture(connection: sqlite3.Connection, folder: Path, media: MediaId) -> bytes:

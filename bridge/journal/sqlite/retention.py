@@ -10,6 +10,9 @@ from pathlib import Path
 
 import msgspec
 
+from bridge.journal.sqlite.facts import Facts, Name
+from bridge.journal.sqlite.facts import write as write_facts
+from bridge.journal.sqlite.feed import note_removed
 from bridge.journal.sqlite.ledger import MEDIA_BYTES
 from bridge.journal.sqlite.media import FOLDER, remove_orphans
 from bridge.journal.sqlite.quarantine import Origins
@@ -25,7 +28,9 @@ _VERDICTS = msgspec.msgpack.Decoder(tuple[Verdict, ...])
 _MEDIA = msgspec.msgpack.Decoder(tuple[Media, ...])
 
 _OLD_EVENTS = (
-    "SELECT e.seq, e.arrived < ?, EXISTS (SELECT 1 FROM delivery d WHERE d.event = e.seq AND d.state < 2) "
+    # The newest stays, however old: its number must not be given to another.
+    "SELECT e.seq, e.arrived < ? AND e.seq < (SELECT max(seq) FROM event), "
+    "EXISTS (SELECT 1 FROM delivery d WHERE d.event = e.seq AND d.state < 2) "
     "FROM event e WHERE e.seq > ? ORDER BY e.seq LIMIT ?"
 )
 _OLD_MESSAGES = "SELECT seq, id, arrived < ?, verdicts, media FROM message WHERE seq > ? ORDER BY seq LIMIT ?"
@@ -42,6 +47,8 @@ def remove_events(older_than: float, after: int, limit: int) -> Write:
         gone = [(seq,) for seq, old, is_open in found if old and not is_open]
         connection.executemany("DELETE FROM delivery WHERE event = ?", gone)
         connection.executemany("DELETE FROM event WHERE seq = ?", gone)
+        if gone:
+            note_removed(connection, gone[-1][0])
         # Rows stand in the order they were written: the first that is young ends the search.
         ended = len(found) < limit or any(not old for _, old, _ in found)
         return len(gone), 0 if ended else found[-1][0]
@@ -103,7 +110,7 @@ _SLICE = (
 )
 _SURPLUS = (
     "DELETE FROM state WHERE (sensor, kind, key) IN (SELECT sensor, kind, key FROM state "
-    "WHERE sensor = ? AND due IS NULL ORDER BY expires LIMIT ?)"
+    "WHERE sensor = ? AND due IS NULL ORDER BY expires LIMIT ?) RETURNING kind, key"
 )
 
 Place = tuple[str, str, str]
@@ -123,13 +130,20 @@ def prune_state(now: float, after: Place) -> Callable[[sqlite3.Connection, Rows]
     return write
 
 
-def cap_state(sensor: str, cap: int) -> Callable[[sqlite3.Connection, Rows], int]:
-    """Drop what a sensor has above ``cap`` facts, those that expire first; timers stay. How many facts it had."""
+def cap_state(sensor: str, cap: int, facts: Facts, now: float) -> Callable[[sqlite3.Connection, Rows], list[Name]]:
+    """Drop what a sensor has above ``cap`` facts, those that expire first; timers stay. Returns what went: ``facts``
+    has to forget it once that is durable."""
 
-    def write(connection: sqlite3.Connection, rows: Rows) -> int:
-        count = int(connection.execute("SELECT count(*) FROM state WHERE sensor = ?", (sensor,)).fetchone()[0])
-        if count > cap:
-            connection.execute(_SURPLUS, (sensor, count - cap))
-        return count
+    def write(connection: sqlite3.Connection, rows: Rows) -> list[Name]:
+        unmerged = {**facts.of(sensor), **rows.changes.get(sensor, {})}
+        if _count(connection, sensor) + len(unmerged) <= cap:
+            return []
+        write_facts(connection, [(sensor, *name, value) for name, value in unmerged.items()], now)
+        count = _count(connection, sensor)
+        return connection.execute(_SURPLUS, (sensor, count - cap)).fetchall() if count > cap else []
 
     return write
+
+
+def _count(connection: sqlite3.Connection, sensor: str) -> int:
+    return int(connection.execute("SELECT count(*) FROM state WHERE sensor = ?", (sensor,)).fetchone()[0])

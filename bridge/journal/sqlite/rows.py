@@ -8,11 +8,13 @@ from pathlib import Path
 
 import msgspec
 
+from bridge.journal.sqlite.adoption import Adoption
+from bridge.journal.sqlite.facts import Changes, append, value_of
 from bridge.journal.sqlite.lanes import Entry, LaneQueue, Lanes
 from bridge.journal.sqlite.ledger import AMENDMENTS, DELIVERIES, EVENTS, ITEMS, MEDIA_BYTES, MESSAGES, Sums
 from bridge.journal.sqlite.media import pictures_of
 from bridge.journal.sqlite.quarantine import Origins
-from bridge.model import Action, Decision, EventId, KeptMessage, SensorEvent, Urgency
+from bridge.model import Action, Decision, EventId, KeptMessage, SensorEvent, StateChange, Urgency
 
 Stored = tuple[SensorEvent, int, int]
 """An event with its ``seq`` and the bytes it takes."""
@@ -27,21 +29,16 @@ _INSERT_LANE = "INSERT INTO lane VALUES (?, ?, ?, ?, ?)"
 _INSERT_DELIVERY = (
     "INSERT INTO delivery (seq, event, lane, amend, state, size, attempts, begun_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_SET_STATE = (
-    "INSERT INTO state VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
-    "value = excluded.value, expires = excluded.expires, due = excluded.due, duration = excluded.duration"
-)
-_DROP_STATE = "DELETE FROM state WHERE sensor = ? AND kind = ? AND key = ?"
 _SET_POSITION = "INSERT INTO position VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
-_QUARANTINE = "INSERT INTO quarantine (message, item, origin, why, sensor, arrived) VALUES (?, ?, ?, ?, ?, ?)"
+_QUARANTINE = (
+    "INSERT INTO quarantine (message, item, origin, why, sensor, arrived, unknown, known_by) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
 _BEGIN = "UPDATE delivery SET state = 1, attempts = ?, begun_at = ?, ready_at = NULL WHERE seq = ?"
 _SETTLE = (
     "UPDATE delivery SET state = ?, ready_at = ?, ready_in = ?, settled_at = ?, remote_id = ?, why = ?, "
     "possible_duplicate = ? WHERE seq = ?"
 )
-
-StateName = tuple[str, str, str]
-StateValue = tuple[bytes, float, float | None, float | None]
 
 
 class Rows:
@@ -52,9 +49,12 @@ class Rows:
         self.events: list[tuple[int, str, int, str, str, int, float, float, bytes]] = []
         self.lanes: dict[int, LaneQueue] = {}
         self.entered: list[Entry] = []
-        self.states: dict[StateName, StateValue | None] = {}
+        self.changes: Changes = {}
+        self.change = self.change_size = 0
+        """The row of ``change`` that holds them, and its bytes."""
         self.positions: dict[str, str] = {}
-        self.quarantined: list[tuple[str, int, str, str, str | None, float]] = []
+        self.quarantined: list[tuple[str, int, str, str, str | None, float, bool, str]] = []
+        self.adoptions: list[Adoption] = []
         self.origins: dict[str, tuple[int, int]] = {}
         self.begins: list[tuple[int, float, int]] = []
         self.settles: list[tuple[int, float | None, float | None, float | None, str, str, bool, int]] = []
@@ -91,16 +91,14 @@ class Rows:
                     for entry in self.entered
                 ],
             )  # fmt: skip
-        if self.states:
-            kept = [(*name, *value) for name, value in self.states.items() if value is not None]
-            if kept:
-                many(_SET_STATE, kept)
-            if len(kept) < len(self.states):
-                many(_DROP_STATE, [name for name, value in self.states.items() if value is None])
+        if self.changes:
+            self.change_size = append(connection, self.change, self.changes)
         if self.positions:
             many(_SET_POSITION, self.positions.items())
         if self.quarantined:
             many(_QUARANTINE, self.quarantined)
+        for adoption in self.adoptions:
+            adoption.write(connection, self)
 
     def update(self, connection: sqlite3.Connection) -> None:
         """Write what changed: begun marks and outcomes."""
@@ -122,9 +120,9 @@ class Recorder:
         self._folder = folder
         self._lanes = lanes
         self._origins = origins
-        self._message, self._event, self.delivery = (
+        self._message, self._event, self.delivery, self._change = (
             int(connection.execute(f"SELECT coalesce(max(seq), 0) FROM {table}").fetchone()[0])  # noqa: S608
-            for table in ("message", "event", "delivery")
+            for table in ("message", "event", "delivery", "change")
         )
 
     def next_delivery(self) -> int:
@@ -140,19 +138,26 @@ class Recorder:
         kept = self._origins.admit(rows, decision, at) if decision.quarantined else True
         if decision.message is not None:
             self._add_message(rows, decision.message, decision, kept)
+        elif decision.adopted is not None:
+            rows.pictures.extend(pictures_of(self._folder, decision.adopted.media))
+            rows.adoptions.append(Adoption(decision.adopted, decision.verdicts, self._origins))
         for verdict in decision.verdicts:
             rows.sums.count(ITEMS[verdict.fate])
-        for change in decision.changes:
-            key = change.key
-            rows.states[key.sensor, key.kind, key.key] = (
-                None
-                if change.value is None
-                else (change.value, change.expires, None, None)
-                if change.due_in is None
-                else (change.value, change.expires, at + change.due_in, change.due_in)
-            )
+        if decision.changes:
+            self._add_changes(rows, decision.changes, at)
         stored = {(event.id, event.revision): self._add_event(rows, event) for event in decision.events}
         return self._add_deliveries(rows, decision, stored) if decision.deliveries else []
+
+    def _add_changes(self, rows: Rows, changes: Iterable[StateChange], at: float) -> None:
+        if not rows.change:
+            self._change += 1
+            rows.change = self._change
+        for change in changes:
+            value, key = value_of(change, at), change.key
+            facts = rows.changes.get(key.sensor)
+            if facts is None:
+                facts = rows.changes[key.sensor] = {}
+            facts[key.kind, key.key] = value
 
     def _add_message(self, rows: Rows, kept: KeptMessage, decision: Decision, keep: bool) -> None:
         rows.sums.count(MESSAGES)
@@ -223,6 +228,9 @@ def size_of(decision: Decision) -> int:
     if message is not None:
         size += len(message.message.body)
         for picture in message.media:
+            size += len(picture.data)
+    if decision.adopted is not None:
+        for picture in decision.adopted.media:
             size += len(picture.data)
     for event in decision.events:
         size += 512 + len(event.detail)

@@ -2,7 +2,8 @@
 
 Ids of the outside (text) stand in one unique index each; inside, rows know each other by integers that the writer
 hands out in order, so that nearly every write goes to the last page of its tree. ``state`` is the exception: its
-facts are found by sensor, kind and key, and written at random places.
+facts are found by sensor, kind and key, and stand at random places. So they are appended to ``change`` first, and
+merged into it later; see ``facts``.
 """
 
 from __future__ import annotations
@@ -59,7 +60,21 @@ CREATE TABLE backlog (
     vms TEXT NOT NULL, urgency INTEGER NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY (vms, urgency)){WITHOUT_ROWID};
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_ADOPTION = """
+ALTER TABLE quarantine ADD COLUMN unknown INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE quarantine ADD COLUMN known_by TEXT NOT NULL DEFAULT '';
+CREATE INDEX quarantine_unknown ON quarantine (seq) WHERE unknown = 1;
+UPDATE quarantine SET unknown = 1 WHERE sensor IS NULL AND why LIKE 'no sensor %'
+"""
+"""What nobody listens for is adopted once somebody does; older rows are told by what was said of them."""
+
+_APPENDED = f"""
+CREATE TABLE change (seq INTEGER PRIMARY KEY, packed BLOB NOT NULL){STRICT};
+CREATE TABLE change_unreadable (seq INTEGER PRIMARY KEY, why TEXT NOT NULL, packed BLOB NOT NULL){STRICT}
+"""
+"""Facts are appended to ``change`` before they are merged into ``state``."""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _ADOPTION, _APPENDED)
 """``MIGRATIONS[n]`` takes a journal from version n to n + 1. Append, never change one that was released."""
 
 
@@ -115,6 +130,12 @@ def check_site(connection: sqlite3.Connection, site: str) -> None:
         connection.execute("INSERT INTO meta VALUES ('site', ?)", (site,))
     elif row[0] != site:
         raise JournalError(f"this journal belongs to site {row[0]!r}, not {site!r}: give each site its own folder")
+
+
+def holds(connection: sqlite3.Connection, name: str, epoch: int) -> bool:
+    """Whether the lease is still of this epoch: nobody has taken it over."""
+    row = connection.execute("SELECT epoch FROM lease WHERE name = ?", (name,)).fetchone()
+    return row is not None and row[0] == epoch
 
 
 def next_epoch(connection: sqlite3.Connection, name: str, node: str) -> int:

@@ -21,13 +21,14 @@ from bridge.journal.sqlite.budget import Budget
 from bridge.journal.sqlite.checkpoint import Checkpoints
 from bridge.journal.sqlite.claims import Claims
 from bridge.journal.sqlite.commit import Committer
+from bridge.journal.sqlite.facts import Facts
 from bridge.journal.sqlite.landing import land, undo
 from bridge.journal.sqlite.lanes import Entry, LaneQueue, Lanes
 from bridge.journal.sqlite.ledger import Backlog, Ledger
 from bridge.journal.sqlite.outcomes import conclude
 from bridge.journal.sqlite.quarantine import Origins
 from bridge.journal.sqlite.rows import Recorder, Rows, open_pending
-from bridge.journal.sqlite.schema import BEGUN
+from bridge.journal.sqlite.schema import BEGUN, holds
 from bridge.model import Delivered
 
 log = logging.getLogger("bridge.journal")
@@ -54,6 +55,7 @@ class Writer:
         lanes: Lanes,
         ledger: Ledger,
         origins: Origins,
+        facts: Facts,
         on_expired: Callable[[Backlog, int], None],
         before_commit: Callable[[], None] | None,
         checkpoints: Checkpoints,
@@ -66,6 +68,7 @@ class Writer:
         self._lanes = lanes
         self._ledger = ledger
         self._origins = origins
+        self.facts = facts
         self._on_expired = on_expired
         self._loop = asyncio.get_running_loop()
         self.recorder = Recorder(connection, folder, lanes, origins)
@@ -85,6 +88,9 @@ class Writer:
         self.stale = False
         """Decisions were undone and nobody has looked at ``generation`` since: what is decided now is wrong."""
         self.fenced: Fenced | None = None
+        self.on_committed: Callable[[float], None] | None = None
+        """Called after each batch with the seconds it took to be durable."""
+        self._began = 0.0
 
     @property
     def queued(self) -> int:
@@ -174,6 +180,7 @@ class Writer:
             self._not_written(batch, failure)
         else:
             self._busy = True
+            self._began = self._loop.time()
             self._committer.commit(batch, batch.rows.pictures, self._freed if self._checkpoints.tail else None)
             self._copies_tail = self._checkpoints.tail
 
@@ -203,13 +210,13 @@ class Writer:
             if batch.expirations.lanes:
                 self._lanes.expire(batch.expirations.lanes)
         rows.update(connection)
+        batch.merged = self.facts.merge(connection, batch.now.utc.timestamp(), sum(map(len, rows.changes.values())))
         for chore in batch.chores:
             chore.step(connection, rows)
         rows.sum_up(connection)
 
     def _check_epoch(self) -> None:
-        row = self._connection.execute("SELECT epoch FROM lease WHERE name = ?", (self._lease.name,)).fetchone()
-        if row is None or row[0] != self._lease.epoch:
+        if not holds(self._connection, self._lease.name, self._lease.epoch):
             raise Fenced("another process took this journal over: this one has stopped writing; stop it")
 
     def _enter(self, entry: Entry, batch: Batch) -> None:
@@ -256,7 +263,9 @@ class Writer:
             self._failed(batch, failure)
         else:
             self._retry_in = _FIRST_RETRY
-            self._checkpoints.committed(batch.size, batch.rows.count())
+            if self.on_committed is not None:
+                self.on_committed(self._loop.time() - self._began)
+            self._checkpoints.committed(batch.size, batch.rows.count(), self._facts_landed(batch))
             self._ledger.apply(batch.rows.sums)
             self._origins.apply(batch.rows.origins)
             land(batch, self._lanes, self.claims)
@@ -266,6 +275,15 @@ class Writer:
         # Waiters resolved above run in this turn of the loop, before the next batch is built: what they hand in
         # (a new claim, the next message) is in it.
         self.wake()
+
+    def _facts_landed(self, batch: Batch) -> int:
+        """Before whoever waits for them is told; about how many pages the merge has dirtied."""
+        rows, step = batch.rows, batch.merged
+        if step is not None:
+            self.facts.stepped(step)
+        if rows.changes:
+            self.facts.landed(rows.changes, rows.change, rows.change_size)
+        return 0 if step is None else step.pages
 
     def _freed(self, whole: bool) -> None:
         """The commit thread has copied the tail of the log and is done with the connection."""
@@ -356,6 +374,18 @@ class Writer:
         self.claims.fail(Fenced(str(failure)))
         self._say_idle()
 
+    async def merge_facts(self) -> None:
+        """Bring every fact that is in memory now into the table, batch by batch. Raises JournalError."""
+        self.facts.hurried = True
+        try:
+            for _ in range(2):  # what is being merged, and what has come since
+                self.facts.freeze()
+                merging = self.facts.merging
+                while merging is not None and self.facts.merging is merging:
+                    await self.chore(_nothing)
+        finally:
+            self.facts.hurried = False
+
     # ------------------------------------------------------------------------------------------------------- stopping
 
     def _say_idle(self) -> None:
@@ -393,6 +423,9 @@ def _tell(waiting: Iterable[Waiting | Settling | Chore[object]], failure: Except
     for each in waiting:
         if not each.future.done():
             each.future.set_exception(failure)
+
+
+def _nothing(connection: sqlite3.Connection, rows: Rows) -> None: ...
 
 
 def _undone(failure: Exception) -> Undone:

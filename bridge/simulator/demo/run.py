@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -17,9 +18,13 @@ from bridge.simulator.demo import site
 from bridge.simulator.demo.child import Child, ChildFailed
 from bridge.simulator.demo.live import Live, follow_always
 from bridge.simulator.issued import Log
+from bridge.simulator.omni import SimulatedOmni
+from bridge.simulator.omni.scene import Scene
+from bridge.simulator.ovenmediaengine import OvenMediaEngine
 from bridge.simulator.readers import Reader
 from bridge.simulator.secret_files import write_secrets
 from bridge.simulator.until_told import until_told
+from bridge.simulator.visualcortex import VisualCortex
 from bridge.simulator.vxg import SimulatedVxg
 from bridge.simulator.webhook import SimulatedWebhook
 
@@ -28,6 +33,13 @@ LEAST = 1_000
 OUTAGE = 5.0
 DELIVERED_WITHIN = 60.0
 """Seconds after the last message until everything must stand in the VMS."""
+
+
+class Device(Protocol):
+    """Anything simulated that speaks to the bridge."""
+
+    async def run(self, stop: asyncio.Event, drain: float) -> None:
+        """Until ``stop``, and then until what is left is sent, ``drain`` seconds at most."""
 
 
 class Result(msgspec.Struct):
@@ -54,36 +66,40 @@ class Demo:
     async def run(self) -> Result:
         """Raises ChildFailed when the bridge cannot be started. Leaves nothing behind, however it ends."""
         with tempfile.TemporaryDirectory(prefix="vms-bridge-demo-") as folder:
-            async with SimulatedVxg(site.CAMERAS) as vms, SimulatedWebhook() as hooks:
-                layout = self._prepare(Path(folder), vms, hooks)
+            async with SimulatedVxg(site.CAMERAS) as vms, SimulatedWebhook() as hooks, SimulatedOmni() as omni:
+                layout = self._prepare(Path(folder), vms, hooks, omni)
                 child = Child(_words(layout), layout.folder / "bridge.log")
                 try:
-                    return await self._run(layout, vms, hooks, child)
+                    return await self._run(layout, vms, hooks, omni, child)
                 finally:
                     await child.stop()
 
-    def _prepare(self, folder: Path, vms: SimulatedVxg, hooks: SimulatedWebhook) -> site.Layout:
-        layout = site.Layout(folder, site.free_port(), site.free_port(), vms.base_url, hooks.base_url)
+    def _prepare(self, folder: Path, vms: SimulatedVxg, hooks: SimulatedWebhook, omni: SimulatedOmni) -> site.Layout:
+        urls = (vms.base_url, hooks.base_url, omni.ws_url, omni.graphql_url)
+        layout = site.Layout(folder, site.free_port(), site.free_port(), *urls)
         self._numbers = {site.camera_name(index): number for index, number in enumerate(vms.tokens)}
         layout.site.write_text(site.site_yaml(layout, self._numbers))
-        write_secrets(layout.secrets, {name: vms.tokens[number] for name, number in self._numbers.items()})
+        tokens = {name: vms.tokens[number] for name, number in self._numbers.items()}
+        write_secrets(layout.secrets, tokens | site.secrets_of(omni.endpoint, omni.token))
         return layout
 
-    async def _run(self, layout: site.Layout, vms: SimulatedVxg, hooks: SimulatedWebhook, child: Child) -> Result:
-        settings = site.readers(layout, self._rate)
+    async def _run(
+        self, layout: site.Layout, vms: SimulatedVxg, hooks: SimulatedWebhook, omni: SimulatedOmni, child: Child
+    ) -> Result:
+        devices = self._devices(layout, omni)
         self._say(
-            f"{len(settings)} simulated readers → vms-bridge → {site.CAMERAS} cameras of a simulated VXG, 1 webhook"
+            f"{len(site.readers(layout, self._rate))} plate readers, an OMNI Platform, a VisualCortex and an "
+            f"OvenMediaEngine, all simulated → vms-bridge → {site.CAMERAS} cameras of a simulated VXG, 1 webhook"
         )
         self._say(await child.start())
         self._began = time.monotonic()
         stop = asyncio.Event()
-        readers = [Reader(each, self._log) for each in settings]
         watching = [
             asyncio.create_task(follow_always(layout.control, self._live)),
             asyncio.create_task(self._totals(vms, hooks)),
         ]
         told = asyncio.create_task(until_told(self._parent))
-        driving = asyncio.create_task(self._drive(readers, stop, vms, child))
+        driving = asyncio.create_task(self._drive(devices, stop, vms, child))
         try:
             await asyncio.wait([told, driving], return_when=asyncio.FIRST_COMPLETED)
             by_hand = told.done()
@@ -99,11 +115,19 @@ class Demo:
         self._conclude(report, vms, hooks, child)
         return Result(report, report.closes)
 
-    async def _drive(self, readers: Sequence[Reader], stop: asyncio.Event, vms: SimulatedVxg, child: Child) -> None:
+    def _devices(self, layout: site.Layout, omni: SimulatedOmni) -> list[Device]:
+        return [
+            *(Reader(each, self._log) for each in site.readers(layout, self._rate)),
+            Scene(site.scene(self._rate), omni, self._log),
+            VisualCortex(site.visualcortex(layout, self._rate), self._log),
+            OvenMediaEngine(site.ovenmediaengine(layout, self._rate), self._log),
+        ]
+
+    async def _drive(self, devices: Sequence[Device], stop: asyncio.Event, vms: SimulatedVxg, child: Child) -> None:
         """Vehicles pass until ``stop``; with a time given, the outage and the kill come on the way."""
         async with asyncio.TaskGroup() as group:
-            for reader in readers:
-                group.create_task(reader.run(stop, drain=30.0))
+            for device in devices:
+                group.create_task(device.run(stop, drain=30.0))
             if self._seconds is None:
                 group.create_task(self._mind(child, stop))
             else:
@@ -162,10 +186,10 @@ class Demo:
         acknowledged = sum(each.acknowledged for each in log.issued)
         written = sum(each.written for each in log.issued)
         self._say("")
-        self._say("The ledger: what the readers said against what the VMS holds")
-        self._say(f"  {len(log.issued):,} messages of {len(log.vehicles()):,} vehicles")
+        self._say("The ledger: what the devices said against what the VMS holds")
+        self._say(f"  {len(log.issued):,} messages about {len(log.vehicles()):,} vehicles, people, objects and streams")
         self._say(f"  HTTP: {acknowledged:,} acknowledged, {log.cut + log.refused:,} sendings were not and came again")
-        self._say(f"  TCP, which has no acknowledgement: {written:,} written")
+        self._say(f"  TCP and WebSocket, which have no acknowledgement: {written:,} said")
         self._say(f"  {len(vms.record):,} events in the VMS, {len(hooks.record):,} webhooks")
         self._say(report.text())
         if not report.closes:

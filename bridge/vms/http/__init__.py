@@ -5,10 +5,11 @@ Measured on one core (reference ``performance.md``): httpx 190 to 1,900 POST/s, 
 protocol 17,000 to 148,000. ``tests/benchmarks/sender.py`` measures it again.
 """
 
+from bridge.tls import TlsSettings
 from bridge.vms.http.answer import Answer, AnswerLost, NotSent, SendingError, Unsendable
 from bridge.vms.http.origin import Origin, split_url
 from bridge.vms.http.sender import Sender
-from bridge.vms.http.settings import OutboundSettings, ProxySettings, TlsSettings, sender_for
+from bridge.vms.http.settings import OutboundSettings, ProxySettings, sender_for
 
 __all__ = [
     "Answer",

@@ -42,7 +42,7 @@ async def connect(
     try:
         if proxy is not None and origin.secure:
             await _tunnel(opened, origin, proxy)
-        name = origin.host if context is not None else None
+        name = (origin.name or origin.host) if context is not None else None
         _, connection = await loop.create_connection(make, sock=opened, ssl=context, server_hostname=name)
     except ssl.SSLCertVerificationError as error:
         opened.close()

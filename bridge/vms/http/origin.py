@@ -9,12 +9,14 @@ import msgspec
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """``host`` as resolvers and certificates want it: IPv6 without brackets. ``authority``: what Host says."""
+    """``host`` as resolvers want it: IPv6 without brackets. ``authority``: what Host says. ``name``: whom the
+    certificate has to name, when that is not ``host``."""
 
     secure: bool
     host: str
     port: int
     authority: str
+    name: str = ""
 
     def __str__(self) -> str:
         return f"{'https' if self.secure else 'http'}://{self.authority}"

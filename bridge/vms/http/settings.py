@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bridge.secret import SecretMissing, SecretRef, Secrets
+from bridge.tls import TlsSettings
 from bridge.units import Duration
 from bridge.vms.base import VmsSettings
 from bridge.vms.http.answer import NotSent
@@ -14,42 +13,6 @@ from bridge.vms.http.connecting import Proxy
 from bridge.vms.http.origin import split_url
 from bridge.vms.http.sender import KEEP_ALIVE, Sender
 from bridge.vms.http.tls import Trust
-
-
-class TlsSettings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    ca_file: str = Field(
-        default="",
-        description="A PEM file of the authorities to trust instead of the system's.",
-        examples=["/etc/vms-bridge/ca.pem"],
-    )
-    fingerprint: str = Field(
-        default="",
-        description="SHA-256 of the one certificate to trust, in hex; without ca_file it alone decides.",
-        examples=["AB:CD:…"],
-    )
-    verify: bool = Field(default=True, description="false trusts anybody; needs allow_insecure: true.")
-    allow_insecure: bool = Field(default=False, description="Says that you mean verify: false.")
-
-    @field_validator("fingerprint")
-    @classmethod
-    def _plain(cls, text: str) -> str:
-        plain = re.sub(r"[\s:]", "", text).lower()
-        if text and re.fullmatch("[0-9a-f]{64}", plain) is None:
-            raise ValueError("write the certificate's SHA-256 fingerprint: 64 hex digits, with or without colons")
-        return plain
-
-    @model_validator(mode="after")
-    def _meant(self) -> TlsSettings:
-        if not self.verify and not self.allow_insecure:
-            raise ValueError(
-                "verify: false trusts anybody who answers; pin the server's certificate with fingerprint instead, "
-                "or add allow_insecure: true if you mean it"
-            )
-        if not self.verify and (self.ca_file or self.fingerprint):
-            raise ValueError("verify: false makes ca_file and fingerprint meaningless; leave one or the other out")
-        return self
 
 
 class ProxySettings(BaseModel):
@@ -91,11 +54,12 @@ def sender_for(settings: OutboundSettings, secrets: Secrets) -> Sender:
         reserved=settings.alarm_connections,
         keep_alive=settings.keep_alive,
         trust=Trust(settings.tls.ca_file, settings.tls.fingerprint, settings.tls.verify),
-        proxy=_proxy(settings.proxy, secrets),
+        proxy=proxy_of(settings.proxy, secrets),
     )
 
 
-def _proxy(settings: ProxySettings | None, secrets: Secrets) -> Proxy | None:
+def proxy_of(settings: ProxySettings | None, secrets: Secrets) -> Proxy | None:
+    """The proxy as it is asked; its password is fetched at use."""
     if settings is None:
         return None
     origin, _ = split_url(settings.url)

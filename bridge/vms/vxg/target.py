@@ -18,6 +18,7 @@ from bridge.model import (
     Finding,
     Findings,
     Outcome,
+    Reach,
     Rejected,
     Retry,
     Search,
@@ -25,8 +26,11 @@ from bridge.model import (
     VmsId,
 )
 from bridge.secret import Secrets
+from bridge.units import said_size
 from bridge.vms.base import CameraSettings, Capabilities, Request, VmsSettings
+from bridge.vms.credentials import Discovered, Opens
 from bridge.vms.http import Origin, SendingError, sender_for
+from bridge.vms.http.reaching import reaches
 from bridge.vms.vxg.account import Account, Unusable
 from bridge.vms.vxg.answers import failure, refusal
 from bridge.vms.vxg.checking import check_camera
@@ -53,6 +57,18 @@ class VxgTarget:
 
     Settings: ClassVar[type[VmsSettings]] = VxgSettings
     Camera: ClassVar[type[CameraSettings]] = VxgCamera
+
+    @classmethod
+    def reaches(cls, settings: VmsSettings, cameras: Mapping[CameraId, CameraSettings]) -> Sequence[Reach]:
+        """For the firewall's table."""
+        ours = cast(VxgSettings, settings)
+        return reaches(
+            ours.url,
+            ours.proxy,
+            how_often=f"for each event, and searches when it is not sure; {ours.connections} connections at most",
+            how_large=f"some KiB an event; {said_size(ours.meta_document_limit)} with a meta document at most",
+            why=f"events of {len(cameras)} cameras",
+        )
 
     def __init__(
         self, name: VmsId, settings: VmsSettings, cameras: Mapping[CameraId, CameraSettings], secrets: Secrets
@@ -140,6 +156,20 @@ class VxgTarget:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(camera)) for camera in cameras if camera in self._accounts]
         return tuple(finding for task in tasks for finding in task.result())
+
+    @staticmethod
+    async def discover(settings: VmsSettings, credentials: str, secrets: Secrets) -> Sequence[Discovered]:
+        """The cameras that a licence key, a group token or camera tokens open. Raises CannotDiscover."""
+        from bridge.vms.vxg.discovery import discover
+
+        return await discover(cast(VxgSettings, settings), credentials, secrets)
+
+    @staticmethod
+    def opens(text: str, camera: CameraSettings | None) -> Opens | None:
+        """What a credential opens, read from itself alone."""
+        from bridge.vms.vxg.privilege import opens
+
+        return opens(text, camera)
 
     async def close(self) -> None:
         await self._sender.close()

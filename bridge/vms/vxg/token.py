@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import enum
 import re
 
 import msgspec
@@ -16,6 +17,8 @@ CLASSIC_HOST = "web.skyvr.videoexpertsgroup.com"
 _SPACE = re.compile(r"\s+")
 _HOST = re.compile(r"\[?[A-Za-z0-9_.:-]+\]?")
 _PATH = re.compile(r"[A-Za-z0-9_.~/-]*")
+_LICENCE = re.compile(r"(v[0-9]{1,2}|srv)\.[A-Za-z0-9._-]{4,200}")
+_NOT_ONE = "this is no access token: it has to be the Base64 text that VXG shows, unchanged"
 
 
 class TokenUnreadable(ValueError):
@@ -45,7 +48,7 @@ class Token(msgspec.Struct, frozen=True):
 
 class _Json(msgspec.Struct):
     token: str
-    access: str
+    access: str = ""
     camid: int | None = None
     api: str = ""
     api_p: int | None = None
@@ -53,23 +56,58 @@ class _Json(msgspec.Struct):
     path: str = ""
 
 
+class Kind(enum.Enum):
+    """What a credential of VXG is, and how it is shown to the VMS [2]."""
+
+    CAMERA = "Acc"
+    GROUP = "SI"
+    LICENCE = "LKey"
+
+
+def kind_of(text: str) -> Kind | None:
+    """None: nothing that VXG gives out. A licence key is told by how those seen look [2], a token by what it holds."""
+    plain = _SPACE.sub("", text)
+    try:
+        said = _decoded(plain)
+    except TokenUnreadable:
+        return Kind.LICENCE if _LICENCE.fullmatch(plain) else None
+    return Kind.GROUP if said.camid is None else Kind.CAMERA
+
+
 def parse(text: str) -> Token:
     """Raises TokenUnreadable. Base64 with or without padding, any spaces and line breaks in it [1.2]."""
     plain = _SPACE.sub("", text)
+    said = _decoded(plain)
+    if not said.access:  # VXG's own SDK refuses such a one
+        raise TokenUnreadable(_NOT_ONE)
+    if said.camid is None:
+        raise TokenUnreadable("this is a group token; a camera's own access token is needed")
+    return _token(plain, said, said.camid)
+
+
+def parse_group(text: str) -> Token:
+    """A group's token, which has no ``camid`` [2]; ``camera`` is 0. Raises TokenUnreadable."""
+    plain = _SPACE.sub("", text)
+    said = _decoded(plain)
+    if said.camid is not None:
+        raise TokenUnreadable("this is a camera's access token, not a group's")
+    return _token(plain, said, 0)
+
+
+def _decoded(plain: str) -> _Json:
     if plain.startswith("share."):
         raise TokenUnreadable("this is the inner token alone; copy the whole access token, which begins with ey")
     try:
         outer = base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
-        said = msgspec.json.decode(outer, type=_Json)
+        return msgspec.json.decode(outer, type=_Json)
     except (binascii.Error, ValueError):  # msgspec's errors are ValueErrors, and may quote what they read
-        raise TokenUnreadable(
-            "this is no access token: it has to be the Base64 text that VXG shows, unchanged"
-        ) from None
-    if said.camid is None:
-        raise TokenUnreadable("this is a group token; a camera's own access token is needed")
+        raise TokenUnreadable(_NOT_ONE) from None
+
+
+def _token(plain: str, said: _Json, camera: int) -> Token:
     host = said.api or CLASSIC_HOST
     path = "/" + said.path.strip("/") if said.path.strip("/") else ""
     ports = [port for port in (said.api_p, said.api_sp) if port is not None]
     if not _HOST.fullmatch(host) or not _PATH.fullmatch(path) or not all(0 < port < 65536 for port in ports):
         raise TokenUnreadable("the address in this token is not one; give the VMS's url in the site file")
-    return Token(plain, said.token, said.camid, said.access, host, said.api_p, said.api_sp, path)
+    return Token(plain, said.token, camera, said.access, host, said.api_p, said.api_sp, path)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from bridge.model import Delivery
+from bridge.model import Delivery, SensorEvent
 
 VERSION = 1
 """Counted up when something is taken away or changes its meaning; what is added does not count."""
@@ -14,12 +14,18 @@ VERSION = 1
 
 def document(delivery: Delivery, camera: dict[str, str]) -> dict[str, object]:
     """Everything the bridge knows of the event. ``camera``: its key, name and id."""
-    event = delivery.event
     return {
         "version": VERSION,
         "action": delivery.action.value,
         "possible_duplicate": delivery.possible_duplicate,
         "camera": camera,
+        **sensor_and_event(delivery.event),
+    }
+
+
+def sensor_and_event(event: SensorEvent) -> dict[str, object]:
+    """What is the same whoever is told: ``sensor`` and ``event``."""
+    return {
         "sensor": {"id": event.sensor, "name": event.sensor_name, "kind": event.kind},
         "event": {
             "id": event.id,
@@ -47,6 +53,20 @@ def document(delivery: Delivery, camera: dict[str, str]) -> dict[str, object]:
             "test": event.test,
         },
     }
+
+
+def as_json(told: dict[str, object]) -> bytes:
+    """A document's bytes; whatever text a device sent, they are UTF-8."""
+    try:
+        return msgspec.json.encode(told)
+    except UnicodeEncodeError:  # half a surrogate pair in some text
+        import json
+
+        return json.dumps(told, default=_plain, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _plain(value: object) -> object:
+    return msgspec.json.decode(value) if isinstance(value, msgspec.Raw) else str(value)
 
 
 def zulu(time: datetime) -> str:

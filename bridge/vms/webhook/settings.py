@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -10,12 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from bridge.secret import SecretRef
 from bridge.vms.base import CameraSettings, HeaderSecret
 from bridge.vms.http import OutboundSettings, split_url
+from bridge.vms.http.headers import checked_headers, header_name, plain_headers, secret_headers
 from bridge.vms.webhook.template import Template, TemplateWrong
 
-_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_REFERENCE = re.compile(r"secret:([A-Za-z0-9][A-Za-z0-9_.-]{0,63})")
-_OURS = frozenset({"host", "content-length", "content-type", "connection", "transfer-encoding", "proxy-authorization"})
-_SECRET = frozenset({"authorization", "cookie", "x-api-key", "api-key", "x-auth-token"})
 PLACEHOLDERS = ("{camera}", "{camera.id}")
 
 
@@ -79,16 +75,7 @@ class WebhookSettings(OutboundSettings):
     @field_validator("headers")
     @classmethod
     def _headers(cls, headers: dict[str, str]) -> dict[str, str]:
-        for name, value in headers.items():
-            header_name(name)
-            if not value.isprintable():
-                raise ValueError(f"the header {name} has a line break or another unprintable character in it")
-            found = _REFERENCE.findall(value)
-            if len(found) > 1:
-                raise ValueError(f"the header {name} can hold one secret, not {len(found)}")
-            if not found and name.lower() in _SECRET:
-                raise ValueError(f"write a reference like secret:alarms in the header {name}, never the secret itself")
-        return headers
+        return checked_headers(headers)
 
     @field_validator("body")
     @classmethod
@@ -117,16 +104,10 @@ class WebhookSettings(OutboundSettings):
 
     def plain_headers(self) -> tuple[tuple[str, str], ...]:
         """The headers without a secret in them."""
-        return tuple((name, value) for name, value in self.headers.items() if not _REFERENCE.search(value))
+        return plain_headers(self.headers)
 
     def secret_headers(self) -> tuple[HeaderSecret, ...]:
-        found = []
-        for name, value in self.headers.items():
-            reference = _REFERENCE.search(value)
-            if reference is not None:
-                template = value[: reference.start()] + "{secret}" + value[reference.end() :]
-                found.append(HeaderSecret(name, template, SecretRef(reference[1])))
-        return tuple(found)
+        return secret_headers(self.headers)
 
 
 class WebhookCamera(CameraSettings):
@@ -136,12 +117,3 @@ class WebhookCamera(CameraSettings):
         description="What the receiver calls this camera; its name in the site file when left out.",
         examples=["north-gate"],
     )
-
-
-def header_name(name: str) -> str:
-    """Raises ValueError when this cannot be a header of ours to set."""
-    if _NAME.fullmatch(name) is None:
-        raise ValueError("a header's name is made of letters, digits and -")
-    if name.lower() in _OURS:
-        raise ValueError(f"the header {name} is written by the bridge; leave it out")
-    return name

@@ -1,0 +1,160 @@
+"""The messages about one thing as they come: held until the best is known, raised once, amended after that."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bridge.config.site import Sensor
+from bridge.decide import collapse
+from bridge.decide.collapse import Thing
+from bridge.decide.conditions import REMOVED, Settled, settle, with_cameras
+from bridge.decide.gathering import Gathering
+from bridge.decide.in_service import as_it_is
+from bridge.decide.judging import named_again
+from bridge.model import Action, CameraId, Collapse, Fate, Item, SensorEvent, StateKey
+
+
+def said(gathering: Gathering, sensor: Sensor, item: Item, event: SensorEvent, how: Collapse) -> None:
+    """One more message about a thing; gives the item its verdict."""
+    key = StateKey(sensor.id, collapse.KIND, how.key)
+    fact = gathering.recall(key)
+    thing = collapse.unpack(fact.value) if fact is not None else None
+    if thing is not None and how.begins and thing.begins not in ("", how.begins):
+        hold_ended(gathering, key, thing)  # another thing under the same key: the earlier one waits no longer
+        thing = None
+    if thing is None:
+        ends = gathering.now + how.window
+        thing = Thing(event=event.id, ends=ends, urgency=event.urgency, begins=how.begins, said=event.urgency)
+        if how.hold > 0:
+            _hold(gathering, key, thing, sensor.cameras, event, how.rank, how.hold)
+            gathering.verdict(item, Fate.COLLAPSED, sensor, event.id)
+        else:
+            _open(gathering, key, thing, sensor, item, event, how.amend)
+        return
+    thing.begins = thing.begins or how.begins
+    if thing.held is not None:
+        best, rank = collapse.better(thing.held, thing.rank, event, how.rank)
+        if how.hold > 0:
+            _hold(gathering, key, thing, sensor.cameras, best, rank, gathering.remaining(fact) if fact else 0.0)
+            gathering.verdict(item, Fate.COLLAPSED, sensor, best.id)
+        else:
+            _open(gathering, key, thing, sensor, item, best, how.amend)
+    elif thing.withheld or event.urgency < (thing.urgency if thing.said is None else thing.said):
+        # Filtered so far, or more urgent than what the cameras were told: an amendment would not be noticed.
+        marks = event.marks if thing.withheld else (*event.marks, f"more urgent than {thing.event}")
+        thing = Thing(event=event.id, ends=thing.ends)
+        _open(gathering, key, thing, sensor, item, msgspec.structs.replace(event, marks=marks), how.amend)
+    else:
+        _amend(gathering, key, thing, sensor, item, event, how.amend)
+
+
+def hold_ended(gathering: Gathering, key: StateKey, thing: Thing) -> None:
+    event = thing.held
+    if event is None:
+        gathering.set(key, collapse.pack(thing), thing.ends)
+        return
+    sensor = gathering.site.sensors.get(key.sensor)
+    if sensor is None:
+        gathering.withhold(None, event, REMOVED)
+        gathering.forget(key)
+        return
+    sensor = with_cameras(as_it_is(gathering, sensor), thing.cameras)
+    settled = settle(gathering, sensor, event)
+    _told(gathering, key, thing, sensor, event, settled)
+    _on_record(gathering, sensor, settled)
+
+
+def _hold(
+    gathering: Gathering,
+    key: StateKey,
+    thing: Thing,
+    cameras: tuple[CameraId, ...],
+    event: SensorEvent,
+    rank: int,
+    seconds: float,
+) -> None:
+    thing.held, thing.rank, thing.cameras = event, rank, cameras
+    gathering.set(key, collapse.pack(thing), thing.ends, seconds)
+
+
+def _open(
+    gathering: Gathering,
+    key: StateKey,
+    thing: Thing,
+    sensor: Sensor,
+    item: Item,
+    event: SensorEvent,
+    worth: tuple[str, ...],
+) -> None:
+    """Raise the thing's event because of this item, unless a rule filters it."""
+    was_held = thing.held is not None
+    settled = settle(gathering, sensor, event)
+    _told(gathering, key, thing, sensor, event, settled, worth)
+    if was_held:
+        _on_record(gathering, sensor, settled)
+    verdict_of(gathering, sensor, item, settled)
+
+
+def verdict_of(gathering: Gathering, sensor: Sensor, item: Item, settled: Settled) -> None:
+    if settled.fate is Fate.RAISED:
+        gathering.verdict(item, Fate.RAISED, sensor, settled.event.id)
+    elif settled.fate is Fate.FILTERED:
+        gathering.verdict(item, Fate.FILTERED, sensor, rule=settled.rule)
+    else:
+        gathering.verdict(item, settled.fate, sensor, settled.into)
+
+
+def _on_record(gathering: Gathering, sensor: Sensor, settled: Settled) -> None:
+    """Items were collapsed into an event that is not raised: the ledger must find it."""
+    if settled.fate is Fate.FILTERED:
+        gathering.withhold(sensor, settled.event, settled.rule)
+    elif settled.fate is Fate.COLLAPSED and settled.into != settled.event.id:
+        gathering.withhold(sensor, settled.event, f"part of {settled.into}")
+
+
+def _told(
+    gathering: Gathering,
+    key: StateKey,
+    thing: Thing,
+    sensor: Sensor,
+    event: SensorEvent,
+    settled: Settled,
+    worth: tuple[str, ...] = (),
+) -> None:
+    """Remember what the cameras know of the thing from now on: of the fields, those worth an amendment."""
+    judged = settled.event
+    thing.held = None
+    thing.event = judged.id
+    fields = judged.fields
+    thing.fields = {name: fields[name] for name in worth if name in fields} if worth else dict(fields)
+    thing.urgency = judged.urgency
+    thing.said = event.urgency
+    thing.cameras = sensor.cameras
+    thing.withheld = "" if settled.fate is Fate.RAISED else settled.rule or f"part of {settled.into}"
+    gathering.set(key, collapse.pack(thing), thing.ends)
+
+
+def _amend(
+    gathering: Gathering,
+    key: StateKey,
+    thing: Thing,
+    sensor: Sensor,
+    item: Item,
+    event: SensorEvent,
+    worth: tuple[str, ...],
+) -> None:
+    changed = collapse.changes(thing.fields, event, worth)
+    if not changed:
+        gathering.verdict(item, Fate.COLLAPSED, sensor, thing.event)
+        return
+    thing.revision += 1
+    fields = {**thing.fields, **event.fields}
+    thing.fields = {name: fields[name] for name in worth if name in fields} if worth else fields
+    amendment = msgspec.structs.replace(
+        event, id=thing.event, revision=thing.revision, changes=changed, fields=fields, urgency=thing.urgency
+    )
+    if sensor.rules:
+        amendment = named_again(sensor, amendment)
+    gathering.show(sensor, amendment, thing.cameras, Action.AMEND)
+    gathering.set(key, collapse.pack(thing), thing.ends)
+    gathering.verdict(item, Fate.AMENDED, sensor, thing.event)

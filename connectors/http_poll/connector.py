@@ -1,0 +1,206 @@
+"""The HTTP poller as the service sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from bridge.model import ConnectorId, Finding, Findings, Message, Position, Reach, Receipt
+from bridge.secret import Secrets
+from bridge.units import said_seconds, said_size
+from connectors.backoff import Backoff
+from connectors.base import Address, Addresses, ConnectorSettings, Intake, Link, Mode
+from connectors.http_poll.cursor import Unusable
+from connectors.http_poll.settings import HttpPollAddress, HttpPollSettings
+from connectors.in_order import jittered
+from connectors.outbound import find_secrets, without_library
+from connectors.reaching import connects
+
+if TYPE_CHECKING:
+    from connectors.http_poll.asking import Asker
+    from connectors.http_poll.polling import Keep, Poller
+
+FINISH_WITHIN = 5.0
+"""Seconds that a page which was submitted gets to be kept when the connector is stopped."""
+
+REFUSED_PAUSE = 60.0
+"""Seconds at least between two tries that show credentials which were refused: some devices lock an account."""
+
+_LONGEST_PAUSE = 5.0
+_SHORTEST_PAUSE = 0.01
+
+
+class HttpPollConnector:
+    """Implements ``connectors.base.Connector``.
+
+    ``counts``: see ``Poller``; also ``messages`` kept, ``again``: times the intake said later and was waited for,
+    ``failed`` polls.
+    """
+
+    Settings: ClassVar[type[ConnectorSettings]] = HttpPollSettings
+    Address: ClassVar[type[Address]] = HttpPollAddress
+
+    def __init__(self, name: ConnectorId, settings: ConnectorSettings, addresses: Addresses, secrets: Secrets) -> None:
+        if not isinstance(settings, HttpPollSettings):
+            raise TypeError(f"an http-poll connector has settings of its own kind, not {type(settings).__name__}")
+        self.counts: Counter[str] = Counter()
+        self.backoff = Backoff()
+        self.refused_pause = REFUSED_PAUSE
+        self._name = name
+        self._settings = settings
+        self._secrets = secrets
+
+    def readdress(self, addresses: Addresses) -> None:
+        """Nothing to do: which sensor an item is of, is the intake's to know."""
+
+    @classmethod
+    def reaches(cls, settings: ConnectorSettings, addresses: Addresses) -> Sequence[Reach]:
+        """For the firewall's table."""
+        assert isinstance(settings, HttpPollSettings)
+        found = connects(
+            settings.url,
+            speaks="HTTPS" if settings.url.startswith("https:") else "HTTP",
+            how_often=f"every {said_seconds(settings.every)}",
+            how_large=f"{said_size(settings.max_body)} an answer at most",
+            why="the device is asked what is new",
+        )
+        return (found,)
+
+    async def probe(self) -> Findings:
+        """Ask once, as a first poll would, and keep nothing."""
+        where = f"connectors.{self._name}"
+        found = find_secrets(self._settings.secrets(), self._secrets, where)
+        if found:
+            return tuple(found)
+        if self._settings.observe == "wait":
+            return (Finding(True, f"{self._settings.url} is not asked: observe is wait", where),)
+
+        async def keep(message: Message) -> None:
+            """Nothing is."""
+
+        try:
+            poller, asker = await self._poller(keep)
+        except OSError as error:
+            return (Finding(False, error.strerror or str(error), where, "mend what it says"),)
+        from connectors.http_poll.asking import Unanswered
+
+        try:
+            found.append(Finding(True, await poller.look(), where))
+        except (Unanswered, OSError) as error:
+            return (Finding(False, str(error), where, "see whether the server runs, and what it is asked"),)
+        finally:
+            await asker.close()
+        return tuple(found)
+
+    async def run(self, intake: Intake, link: Link, mode: Mode) -> None:
+        """Raises OSError when the library is not installed, the CA file cannot be read, or the cursor in the journal
+        is of another kind."""
+        if mode is Mode.OBSERVE and self._settings.observe == "wait":
+            link.down("a dry run does not ask: it may take away what the running bridge reads; see observe")
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.get_running_loop().create_future()
+            return
+        submission = _Submission(intake, self.counts)
+        poller, asker = await self._poller(submission.keep)
+        try:
+            await self._begin(poller, intake)
+            async with asyncio.TaskGroup() as group:
+                submission.group = group
+                try:
+                    await self._keep_polling(poller, link)
+                except asyncio.CancelledError:
+                    pass  # to stop is to finish what is in flight, and then to return
+                finally:
+                    await submission.finish(FINISH_WITHIN)
+        finally:
+            await asker.close()
+
+    async def _poller(self, keep: Keep) -> tuple[Poller, Asker]:
+        try:
+            from connectors.http_poll.asking import Asker
+            from connectors.http_poll.polling import Poller
+        except ModuleNotFoundError as missing:
+            if missing.name is None or missing.name.partition(".")[0] != "httpx":
+                raise
+            raise without_library("httpx", "http-poll", "poll") from None
+        tls: ssl.SSLContext | None = None
+        if self._settings.url.startswith("https:"):
+            tls = await asyncio.to_thread(self._settings.tls.context)
+        asker = Asker(self._settings, self._secrets, tls)
+        return Poller(self._name, self._settings, asker, keep, self.counts), asker
+
+    async def _begin(self, poller: Poller, intake: Intake) -> None:
+        position: Position | None = await intake.position(poller.position)
+        try:
+            poller.begin(position)
+        except Unusable as error:
+            raise OSError(0, str(error)) from None
+
+    async def _keep_polling(self, poller: Poller, link: Link) -> None:
+        from connectors.http_poll.asking import Unanswered
+
+        said: str | None = None
+        failing_since: float | None = None
+        while True:
+            began = time.monotonic()
+            try:
+                more = await poller.poll()
+            except (Unanswered, OSError) as error:
+                why = str(error.strerror or error) if isinstance(error, OSError) else str(error)
+                self.counts["failed"] += 1
+                failing_since = began if failing_since is None else failing_since
+                if why != said:
+                    link.down(why)
+                    said = why
+                await asyncio.sleep(self._pause(error))
+                continue
+            if said != "":
+                back = "" if failing_since is None else f" again after {began - failing_since:.0f} s"
+                link.up(f"{self._settings.url} answers{back}, asked every {self._settings.every:g} s")
+                said, failing_since = "", None
+            self.backoff.reset()
+            if not more:
+                await asyncio.sleep(max(0.0, began + self._settings.every - time.monotonic()))
+
+    def _pause(self, error: Exception) -> float:
+        """Never more often than is asked anyway, and not before the server wants to be."""
+        pause = max(min(self._settings.every, self.backoff.next()), getattr(error, "after", 0.0))
+        return max(pause, self.refused_pause) if getattr(error, "refused", False) else pause
+
+
+class _Submission:
+    """One page at a time, until it is kept; what was begun when the connector is stopped finishes."""
+
+    def __init__(self, intake: Intake, counts: Counter[str]) -> None:
+        self._intake = intake
+        self._counts = counts
+        self._task: asyncio.Task[Receipt] | None = None
+        self.group: asyncio.TaskGroup | None = None
+
+    async def keep(self, message: Message) -> None:
+        assert self.group is not None
+        pause = 0.0
+        while True:
+            self._task = self.group.create_task(self._submit(message))
+            receipt = await asyncio.shield(self._task)
+            if receipt.kept:
+                self._counts["messages"] += 1
+                return
+            self._counts["again"] += 1
+            pause = max(receipt.after, min(2 * pause, _LONGEST_PAUSE), _SHORTEST_PAUSE)
+            await asyncio.sleep(jittered(pause))
+
+    async def _submit(self, message: Message) -> Receipt:
+        return await self._intake.submit(message)
+
+    async def finish(self, within: float) -> None:
+        if self._task is not None:
+            try:
+                await asyncio.wait({self._task}, timeout=within)
+            finally:
+                self._task.cancel()

@@ -1,0 +1,92 @@
+"""Submitting what one sender said in the order it came, several at once, none of them lost to a "later"."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+
+from bridge.model import Message
+from connectors.base import Intake
+
+MOST = 64
+"""Messages of one sender that wait for their commit at once."""
+
+_LONGEST_PAUSE = 5.0
+_SHORTEST_PAUSE = 0.01
+
+
+class InOrder:
+    """``submit`` returns when it is the next one's turn: as long as it does not, its caller reads nothing more.
+
+    ``counts``: ``messages`` kept, ``again``: times the intake said later and was waited for, ``abandoned`` at the end.
+    ``most_bytes``: of bodies waiting for their commit, one body may always.
+    """
+
+    def __init__(self, intake: Intake, counts: Counter[str], most_bytes: int, most: int = MOST) -> None:
+        self._intake = intake
+        self._counts = counts
+        self._most_bytes = most_bytes
+        self._slots = asyncio.Semaphore(most)
+        self._again = asyncio.Lock()
+        self._bytes = 0
+        self._less = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def submit(self, group: asyncio.TaskGroup, message: Message) -> None:
+        """Begin to submit in a task of ``group``, when it is this message's turn."""
+        await self._slots.acquire()
+        try:
+            while self._bytes and self._bytes + len(message.body) > self._most_bytes:
+                self._less.clear()
+                await self._less.wait()
+            if self._again.locked():
+                async with self._again:  # behind those that were told "later"
+                    pass
+        except asyncio.CancelledError:
+            self._slots.release()
+            raise
+        self._bytes += len(message.body)
+        task = group.create_task(self._keep(message))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def finish(self, within: float) -> None:
+        """Let what was begun be kept, then end the rest."""
+        try:
+            if self._tasks:
+                await asyncio.wait(tuple(self._tasks), timeout=within)
+        finally:
+            for task in tuple(self._tasks):
+                task.cancel()
+
+    async def _keep(self, message: Message) -> None:
+        """Submit until it is kept. After a "later" those behind it wait for it, so that their order stays."""
+        kept = False
+        pause = 0.0
+        try:
+            behind = self._again.locked()
+            if not behind:
+                receipt = await self._intake.submit(message)
+                kept = receipt.kept
+                behind = self._again.locked()
+                pause = 0.0 if behind else max(receipt.after, _SHORTEST_PAUSE)
+            if not kept:
+                async with self._again:  # first told "later", first submitted again
+                    while not kept:
+                        if pause:
+                            self._counts["again"] += 1
+                            await asyncio.sleep(jittered(pause))
+                        receipt = await self._intake.submit(message)
+                        kept = receipt.kept
+                        pause = max(receipt.after, min(2 * pause, _LONGEST_PAUSE), _SHORTEST_PAUSE)
+        finally:
+            self._counts["messages" if kept else "abandoned"] += 1
+            self._bytes -= len(message.body)
+            self._less.set()
+            self._slots.release()
+
+
+def jittered(wanted: float) -> float:
+    """Seconds until the next try after a "later": all senders are told so at the same moment."""
+    return random.uniform(0.5, 1.0) * min(wanted, _LONGEST_PAUSE)  # noqa: S311 - spreads retries, guards nothing

@@ -1,0 +1,1 @@
+{"activity_id":"acf8120f-5047-4c15-80f5-4f5b56d25005","camera":{"id":"72aa3a70-0fc1-46f1-8a8e-eb50cd4f1001","type":"IP","title":"Lobby door","stream":"rtsp://10.20.0.61/stream1","real_name":null,"agent_id":"a593c1be-d13e-4244-8179-1df0a6b71001"},"event":{"id":"348e726d-d78d-4a7f-b5b4-e6b3cf951005","detection_date":"2026-01-05 09:00:03+00:00"}}

@@ -1,0 +1,1 @@
+{"status":"connected"}pong

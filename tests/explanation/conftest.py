@@ -1,0 +1,3 @@
+from tests.adoption.conftest import depot
+
+__all__ = ["depot"]

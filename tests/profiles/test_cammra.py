@@ -1,0 +1,120 @@
+"""CAMMRA at the site of its page: one vehicle, one event, whatever the camera sends and however often."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bridge.model import Action, Fate
+from tests.profiles.place import Place, example, place
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Place:
+    return place("cammra", tmp_path)
+
+
+def said(state: str | None, stamp: int, **more: object) -> bytes:
+    keys: dict[str, object] = {
+        "carState": state,
+        "carID": "902",
+        "capture_timestamp": str(1767603723512 + stamp),
+        "plateUTF8": "4AB1284",
+        "carMoveDirection": "unknown",
+        "roiID": "1",
+        "profileID": "1",
+        "camera_info": {"SerialNumber": "B8A44F000001"},
+    }
+    return json.dumps({key: value for key, value in (keys | more).items() if value is not None}).encode()
+
+
+def hears(site: Place, body: bytes) -> list[str]:
+    """What became of it: its fate, and with what state of the vehicle an event was raised."""
+    decision = site.hears("lpr", body, "/gate", "10.20.0.11", "gate-lpr")
+    return [verdict.fate.value for verdict in decision.verdicts] + [
+        str(event.fields.get("carstate")) for event in decision.events if event.revision == 0
+    ]
+
+
+def waits(site: Place, seconds: float) -> list[object]:
+    return [event.fields.get("carstate") for event in site.wait(seconds)]
+
+
+def test_reliable_is_raised_at_once_and_the_new_before_it_goes_into_it(site: Place) -> None:
+    assert hears(site, said("new", 0)) == ["collapsed"]
+    site.wait(1.0)
+    assert hears(site, said("reliable", 900, carMoveDirection="in")) == ["raised", "reliable"]
+    assert waits(site, 5) == []
+    assert hears(site, said("lost", 0, carMoveDirection="in")) == ["collapsed"]
+
+
+def test_without_reliable_the_first_update_with_a_direction_is_raised(site: Place) -> None:
+    assert hears(site, said("new", 0)) == ["collapsed"]
+    assert hears(site, said("update", 200)) == ["collapsed"]
+    assert hears(site, said("updated", 400, carMoveDirection="in")) == ["raised", "update"]
+
+
+def test_a_new_alone_is_raised_after_a_short_wait_and_what_comes_later_amends_it(site: Place) -> None:
+    assert hears(site, said("new", 0)) == ["collapsed"]
+    assert waits(site, 2) == ["new"]
+    assert hears(site, said("update", 3000, plateUTF8="M WR6677", plateCountry="DEU")) == ["amended"]
+
+
+def test_a_site_that_sends_only_lost_gets_its_vehicle(site: Place) -> None:
+    assert hears(site, said("lost", 0, carMoveDirection="out")) == ["raised", "lost"]
+
+
+def test_a_plate_of_the_block_list_waits_for_nothing(site: Place) -> None:
+    assert hears(site, said("new", 0, plateListMode="block", plateList="Block list")) == ["raised", "new"]
+
+
+def test_three_push_profiles_of_one_camera_tell_one_vehicle(site: Place) -> None:
+    fates = [hears(site, said("lost", 0, profileID=str(n), packetCounter=str(n * 17)))[0] for n in (1, 2, 3)]
+    assert fates == ["raised", "duplicate", "duplicate"]
+
+
+def test_what_had_arrived_is_known_when_a_buffer_sends_it_hours_later(site: Place) -> None:
+    assert hears(site, said("lost", 0))[0] == "raised"
+    site.wait(5 * 3600)
+    assert hears(site, said("lost", 0, packetCounter="99")) == ["duplicate"]
+
+
+def test_a_buffer_that_sends_lost_before_new_an_hour_late_tells_one_vehicle(site: Place) -> None:
+    site.wait(3600)
+    assert hears(site, said("lost", 0, carMoveDirection="in"))[0] == "raised"
+    assert hears(site, said("new", 0)) == ["collapsed"]
+    assert hears(site, said("update", 300, carMoveDirection="in")) == ["collapsed"]
+    assert waits(site, 10) == []
+
+
+def test_a_camera_that_restarts_counts_from_one_and_its_cars_are_others(site: Place) -> None:
+    assert hears(site, said("new", 0, carID="1", plateUTF8="AAA111")) == ["collapsed"]
+    site.wait(2)
+    assert hears(site, said("new", 60_000, carID="1", plateUTF8="BBB222")) == ["collapsed"]
+    assert waits(site, 2) == ["new"]
+
+
+def test_two_cameras_of_one_sensor_may_count_alike(site: Place) -> None:
+    assert hears(site, said("lost", 0, plateUTF8="AAA111"))[0] == "raised"
+    other = said("lost", 40, plateUTF8="BBB222", camera_info={"SerialNumber": "B8A44F000002"})
+    assert hears(site, other)[0] == "raised"
+
+
+def test_what_was_pushed_to_its_end_is_known_when_the_search_finds_it(site: Place) -> None:
+    assert hears(site, example("cammra", "lost-profile-1").body)[0] == "raised"
+    polled = site.hears("gate-memory", example("cammra", "search-one").body)
+    assert [(verdict.sensor, verdict.fate) for verdict in polled.verdicts] == [("gate-lpr", Fate.DUPLICATE)]
+
+
+def test_what_the_push_lost_is_raised_when_the_search_finds_it_and_the_late_push_is_known(site: Place) -> None:
+    polled = site.hears("gate-memory", example("cammra", "search-one").body)
+    assert [verdict.fate for verdict in polled.verdicts] == [Fate.RAISED]
+    assert [delivery.action for delivery in polled.deliveries] == [Action.RAISE]
+    assert hears(site, example("cammra", "lost-profile-1").body) == ["duplicate"]
+
+
+def test_a_search_that_finds_nothing_is_filtered(site: Place) -> None:
+    (verdict,) = site.hears("gate-memory", example("cammra", "search-nothing").body).verdicts
+    assert (verdict.fate, verdict.rule) == (Fate.FILTERED, "profile: an answer without vehicles")
