@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 import mappings
+from bridge.config.document import parse, plain
+from bridge.model import Item
 from bridge.profiles.compile import CompiledProfile, compile_profile
-from bridge.profiles.examples import Example, examples_of, run_examples
+from bridge.profiles.examples import Example, examples_of, read_message, run_examples
+from bridge.profiles.grammar import ProfileDocument
 
 EVERY = [(file, example) for file in sorted(mappings.PROFILES.glob("*.yaml")) for example in examples_of(file)]
 
@@ -45,3 +49,14 @@ def test_an_example_without_expectation_fails(cammra: CompiledProfile, tmp_path:
     raw.write_bytes(b"{}")
     (result,) = run_examples(cammra, [Example("one", raw, tmp_path / "one.expect.yaml")])
     assert "is missing" in result.faults[0]
+
+
+@pytest.mark.parametrize("file", sorted(mappings.PROFILES.glob("*.yaml")), ids=lambda file: file.stem)
+def test_each_kind_of_message_has_at_least_three_examples(file: Path) -> None:
+    profile = compile_profile(file.read_text("utf-8"), str(file))
+    shown: Counter[str] = Counter()
+    for example in examples_of(file):
+        items = profile.items(profile.redact(read_message(example.file)))
+        shown.update({profile.kind_of(item) for item in items if isinstance(item, Item)})
+    kinds = ProfileDocument.model_validate(plain(parse(file.read_text("utf-8"), str(file)))).messages
+    assert {kind: shown[kind] for kind in kinds if shown[kind] < 3} == {}
