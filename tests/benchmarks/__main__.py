@@ -23,6 +23,7 @@ import uvloop
 
 from bridge.profiles.compile import compile_profile
 from bridge.profiles.examples import examples_of, read_message
+from tests.benchmarks.hostile import SHAPES, hostile
 from tests.benchmarks.peers import APART, REPAINTED, STATES, Readers, Vms, life_cycle, malformed, port_of
 from tests.benchmarks.process import Child
 from tests.benchmarks.reading import PROFILES, cost_of_reading
@@ -217,6 +218,27 @@ async def bench_flood(report: Report, scale: float) -> None:
         for name, value in zip(("p50", "p95", "p99", "max"), percentiles(running.vms, others), strict=True):
             report.say(f"sensor to VMS at 100/s beside a flood: {name}", value, "ms")
         report.say("malformed bodies", count / flood.result(), "per s")
+        report.say(f"RSS more after {count:,} of them", running.child.memory()[0] - before, "MiB", "goal: flat")
+        report.say("refused to the others", others.refused, "messages", "must be 0")
+
+
+async def bench_hostile(report: Report, scale: float) -> None:
+    """What bodies made to cost much (up to 4 MiB, up to 1,000 items) cost the others, who say 100 messages a second."""
+    count = max(len(SHAPES), int(240 * scale))
+    async with bridge(200, 1) as running:
+        others = Readers(running.port, 200)
+        await others.open_loop(16, 100, 3)
+        await running.vms.until(300)
+        before = running.child.memory()[0]
+        others.left.clear()
+        sending = asyncio.ensure_future(Readers(running.port, 1, hostile).closed_loop(1, count))
+        while not sending.done():
+            await others.open_loop(16, 100, 5)
+        await sending
+        await running.vms.until(others.next)
+        for name, value in zip(("p50", "p95", "p99", "max"), percentiles(running.vms, others), strict=True):
+            report.say(f"sensor to VMS at 100/s beside hostile bodies: {name}", value, "ms")
+        report.say("hostile bodies", count / sending.result(), "per s")
         report.say(f"RSS more after {count:,} of them", running.child.memory()[0] - before, "MiB", "goal: flat")
         report.say("refused to the others", others.refused, "messages", "must be 0")
 
