@@ -158,7 +158,9 @@ class Collapse(msgspec.Struct, frozen=True):
     ``rank``: of the messages held, the highest rank is raised (the latest of equals). ``window``: seconds from the
     first message in which later ones belong to the same event. ``amend``: the fields whose change is worth an
     amendment; empty means any. ``begins``: what only the thing's first message has; another value under the same key
-    is another thing (a camera that restarted counts its vehicles from 1 again).
+    is another thing (a camera that restarted counts its vehicles from 1 again). ``loose``: the key where a message says
+    less of whose thing it is; equal to ``key`` for a message that does, and then any thing of the sensor whose key ends
+    alike is meant, if it is the only one.
     """
 
     key: str
@@ -167,6 +169,7 @@ class Collapse(msgspec.Struct, frozen=True):
     rank: int = 0
     amend: tuple[str, ...] = ()
     begins: str = ""
+    loose: str = ""
 
 
 class Complete(msgspec.Struct, frozen=True):

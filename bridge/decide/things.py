@@ -11,13 +11,13 @@ from bridge.decide.conditions import REMOVED, Settled, settle, with_cameras
 from bridge.decide.gathering import Gathering
 from bridge.decide.in_service import as_it_is
 from bridge.decide.judging import named_again
-from bridge.model import Action, CameraId, Collapse, Fate, Item, SensorEvent, StateKey
+from bridge.decide.memory import Fact
+from bridge.model import Action, CameraId, Collapse, Fate, Item, SensorEvent, SensorId, StateKey
 
 
 def said(gathering: Gathering, sensor: Sensor, item: Item, event: SensorEvent, how: Collapse) -> None:
     """One more message about a thing; gives the item its verdict."""
-    key = StateKey(sensor.id, collapse.KIND, how.key)
-    fact = gathering.recall(key)
+    key, fact = _known(gathering, sensor.id, how)
     thing = collapse.unpack(fact.value) if fact is not None else None
     if thing is not None and how.begins and thing.begins not in ("", how.begins):
         hold_ended(gathering, key, thing)  # another thing under the same key: the earlier one waits no longer
@@ -46,6 +46,24 @@ def said(gathering: Gathering, sensor: Sensor, item: Item, event: SensorEvent, h
         _open(gathering, key, thing, sensor, item, msgspec.structs.replace(event, marks=marks), how.amend)
     else:
         _amend(gathering, key, thing, sensor, item, event, how.amend)
+
+
+def _known(gathering: Gathering, sensor: SensorId, how: Collapse) -> tuple[StateKey, Fact | None]:
+    """The key under which the thing is known, and what is known of it."""
+    key = StateKey(sensor, collapse.KIND, how.key)
+    fact = gathering.recall(key)
+    if fact is not None or not how.loose:
+        return key, fact
+    if how.loose != how.key:
+        other = StateKey(sensor, collapse.KIND, how.loose)
+        fact = gathering.recall(other)
+        return (key, None) if fact is None else (other, fact)
+    ending = how.key[how.key.find("|") :]
+    alike = [name for name in gathering.all_of(sensor, collapse.KIND) if name.endswith(ending)]
+    if len(alike) != 1:
+        return key, None
+    key = StateKey(sensor, collapse.KIND, alike[0])
+    return key, gathering.recall(key)
 
 
 def hold_ended(gathering: Gathering, key: StateKey, thing: Thing) -> None:

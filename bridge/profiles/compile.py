@@ -416,7 +416,8 @@ class _Compiler:
             for index, case in enumerate(collapse.cases)
         ]
         key = values.joined(self._keys((*path, "key"), collapse.key))
-        return CollapseBy(key, collapse.window, tuple(collapse.amend), tuple(cases))
+        loose = values.joined(self._keys((*path, "loose"), collapse.loose)) if collapse.loose else None
+        return CollapseBy(key, collapse.window, tuple(collapse.amend), tuple(cases), loose)
 
     def _quiet(self, path: Path, cases: Sequence[grammar.Case[str]]) -> Callable[[Seen], str | None]:
         if not cases:

@@ -52,6 +52,7 @@ class CollapseBy(msgspec.Struct, frozen=True):
     window: float
     amend: tuple[str, ...]
     cases: tuple[Hold, ...]
+    loose: Callable[[Seen], str | None] | None = None
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
@@ -243,7 +244,9 @@ def _collapse(by: CollapseBy, seen: Seen) -> Collapse | None:
             if key is None:
                 return None
             begins = case.begins(seen) if case.begins is not None else None
-            return Collapse(_bounded(key), case.seconds, by.window, case.rank, by.amend, begins or "")
+            loose = by.loose(seen) if by.loose is not None else None
+            key, loose = _bounded(key), _bounded(loose) if loose is not None else ""
+            return Collapse(key, case.seconds, by.window, case.rank, by.amend, begins or "", loose)
     return None
 
 

@@ -207,6 +207,11 @@ class CollapseOf(Strict):
     """How several messages about one thing become one event."""
 
     key: Keys = Field(min_length=1, description="What names the thing. All must be present, else nothing collapses.")
+    loose: Keys = Field(
+        default=[],
+        description="What names the thing in a message that says less of whose it is (a camera's answer to a search): "
+        "written like key, with a word for what is not said. Both forms find the same thing, where only one fits.",
+    )
     window: Duration = Field(description="How long after its first message others belong to the same thing.")
     amend: list[Name] = Field(default=[], description="Fields whose change is worth an amendment; empty means any.")
     cases: list[HoldCase] = Field(min_length=1, description="The first that is true counts; none: it stands alone.")

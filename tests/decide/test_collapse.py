@@ -133,3 +133,41 @@ def test_the_beginning_that_comes_after_an_update_is_of_the_same_vehicle(bench: 
     raised = bench.say(draft(collapse=NOW)).events[0]
     late = bench.say(draft(collapse=msgspec.structs.replace(VEHICLE, begins="10:00")))
     assert (late.verdicts[0].fate, late.verdicts[0].event) == (Fate.COLLAPSED, raised.id)
+
+
+PUSHED = msgspec.structs.replace(NOW, key="B8A44F000001|902", loose="camera|902")
+SEARCHED = msgspec.structs.replace(NOW, key="camera|902", loose="camera|902", rank=5)
+
+
+def test_what_a_search_finds_of_a_thing_that_was_pushed_amends_its_event(bench: Bench) -> None:
+    raised = bench.say(draft("4AB1234", collapse=PUSHED))
+    found = bench.say(draft("4AB1284", collapse=SEARCHED))
+    assert found.verdicts[0].fate is Fate.AMENDED
+    assert found.verdicts[0].event == raised.verdicts[0].event
+    assert bench.say(draft("4AB1284", collapse=SEARCHED)).verdicts[0].fate is Fate.COLLAPSED
+
+
+def test_what_is_pushed_late_of_a_thing_that_a_search_found_is_no_second_event(bench: Bench) -> None:
+    raised = bench.say(draft("4AB1234", collapse=SEARCHED))
+    late = bench.say(draft("4AB1234", collapse=PUSHED))
+    assert late.verdicts[0].fate is Fate.COLLAPSED
+    assert late.verdicts[0].event == raised.verdicts[0].event
+
+
+def test_a_held_thing_that_a_search_finds_waits_no_longer(bench: Bench) -> None:
+    held = bench.say(draft("4AB1234", collapse=msgspec.structs.replace(PUSHED, hold=1.5)))
+    found = bench.say(draft("4AB1284", collapse=SEARCHED))
+    assert found.verdicts[0].fate is Fate.RAISED
+    assert found.events[0].id == held.verdicts[0].event
+    assert bench.timer().events == ()
+
+
+def test_where_two_things_fit_a_search_finds_a_third(bench: Bench) -> None:
+    bench.say(draft("4AB1234", collapse=PUSHED))
+    bench.say(draft("9XY9999", collapse=msgspec.structs.replace(PUSHED, key="B8A44F000002|902")))
+    assert bench.say(draft("5CD5678", collapse=SEARCHED)).verdicts[0].fate is Fate.RAISED
+
+
+def test_another_number_is_another_thing(bench: Bench) -> None:
+    bench.say(draft("4AB1234", collapse=msgspec.structs.replace(PUSHED, key="B8A44F000001|1902", loose="camera|1902")))
+    assert bench.say(draft("4AB1234", collapse=SEARCHED)).verdicts[0].fate is Fate.RAISED

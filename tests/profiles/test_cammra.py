@@ -115,6 +115,13 @@ def test_what_the_push_lost_is_raised_when_the_search_finds_it_and_the_late_push
     assert hears(site, example("cammra", "lost-profile-1").body) == ["duplicate"]
 
 
+def test_a_vehicle_of_which_only_the_beginning_was_pushed_stands_once_when_the_search_finds_it(site: Place) -> None:
+    assert hears(site, said("reliable", 0, carID="902"))[0] == "raised"
+    polled = site.hears("gate-memory", example("cammra", "search-one").body)
+    assert [verdict.fate for verdict in polled.verdicts] in ([Fate.AMENDED], [Fate.COLLAPSED])
+    assert all(delivery.action is Action.AMEND for delivery in polled.deliveries)
+
+
 def test_a_search_that_finds_nothing_is_filtered(site: Place) -> None:
     (verdict,) = site.hears("gate-memory", example("cammra", "search-nothing").body).verdicts
     assert (verdict.fate, verdict.rule) == (Fate.FILTERED, "profile: an answer without vehicles")
