@@ -19,7 +19,10 @@ def end_what_is_not_named(
 ) -> EventId | None:
     """Close each open condition in the scope that is neither named nor the event's own (its state says what becomes
     of that), by a restore ``EVENT-rN``, in the order of their names. The first of these; None when there was nothing
-    to close. ``event``: what the item itself would be; the restores have its time and detail."""
+    to close. ``event``: what the item itself would be; the restores have its time and detail. What another item of the
+    message has told already is not gone through again: a thousand may tell the same thousand."""
+    if gathering.was_told(sensor.id, complete):
+        return None
     scope = complete.scope if complete.scope.endswith("|") or not complete.scope else f"{complete.scope}|"
     named = set(complete.conditions)
     first: EventId | None = None

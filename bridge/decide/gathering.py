@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
 import msgspec
@@ -13,6 +13,7 @@ from bridge.decide.memory import Fact, Memory
 from bridge.model import (
     Action,
     CameraId,
+    Complete,
     Decision,
     EventId,
     Fate,
@@ -46,6 +47,8 @@ class Gathering:
         self._deliveries: list[NewDelivery] = []
         self._changes: dict[StateKey, StateChange] = {}
         self._quarantined: list[Quarantined] = []
+        self._endings: dict[tuple[SensorId, str], dict[str, list[str]]] = {}
+        self._complete: dict[tuple[SensorId, str], Complete] = {}
 
     def decision(self, message: KeptMessage | None) -> Decision:
         return Decision(
@@ -88,6 +91,22 @@ class Gathering:
                 else:
                     found[key.key] = fact
         return dict(sorted(found.items()))
+
+    def by_ending(self, sensor: SensorId, kind: str) -> Mapping[str, Sequence[str]]:
+        """The keys of a kind that were there before this decision, by what stands after their first part."""
+        found = self._endings.get((sensor, kind))
+        if found is None:
+            found = self._endings[sensor, kind] = {}
+            for key in self._memory.of_kind(sensor, kind, self.now):
+                found.setdefault(ending_of(key), []).append(key)
+        return found
+
+    def was_told(self, sensor: SensorId, complete: Complete) -> bool:
+        """Whether an earlier item has told just this; remembered from now on."""
+        key = sensor, complete.scope
+        before = self._complete.get(key)
+        self._complete[key] = complete
+        return before is not None and (before is complete or before == complete)
 
     def remaining(self, fact: Fact) -> float:
         """Seconds until the fact's timer is due, 0 when it is overdue or has none."""
@@ -148,3 +167,8 @@ class Gathering:
 def short(identity: str) -> str:
     """96 bits of an identity: many are remembered, and only equality counts."""
     return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+
+
+def ending_of(key: str) -> str:
+    """What stands in a joined key after its first part, with the sign between them."""
+    return key[key.find("|") :]

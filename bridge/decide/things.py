@@ -8,7 +8,7 @@ from bridge.config.site import Sensor
 from bridge.decide import collapse
 from bridge.decide.collapse import Thing
 from bridge.decide.conditions import REMOVED, Settled, settle, with_cameras
-from bridge.decide.gathering import Gathering
+from bridge.decide.gathering import Gathering, ending_of
 from bridge.decide.in_service import as_it_is
 from bridge.decide.judging import named_again
 from bridge.decide.memory import Fact
@@ -58,8 +58,7 @@ def _known(gathering: Gathering, sensor: SensorId, how: Collapse) -> tuple[State
         other = StateKey(sensor, collapse.KIND, how.loose)
         fact = gathering.recall(other)
         return (key, None) if fact is None else (other, fact)
-    ending = how.key[how.key.find("|") :]
-    alike = [name for name in gathering.all_of(sensor, collapse.KIND) if name.endswith(ending)]
+    alike = gathering.by_ending(sensor, collapse.KIND).get(ending_of(how.key), ())
     if len(alike) != 1:
         return key, None
     key = StateKey(sensor, collapse.KIND, alike[0])

@@ -417,7 +417,8 @@ class _Compiler:
         ]
         key = values.joined(self._keys((*path, "key"), collapse.key))
         loose = values.joined(self._keys((*path, "loose"), collapse.loose)) if collapse.loose else None
-        return CollapseBy(key, collapse.window, tuple(collapse.amend), tuple(cases), loose)
+        says_less = collapse.loose == collapse.key
+        return CollapseBy(key, collapse.window, tuple(collapse.amend), tuple(cases), loose, says_less)
 
     def _quiet(self, path: Path, cases: Sequence[grammar.Case[str]]) -> Callable[[Seen], str | None]:
         if not cases:

@@ -53,6 +53,8 @@ class CollapseBy(msgspec.Struct, frozen=True):
     amend: tuple[str, ...]
     cases: tuple[Hold, ...]
     loose: Callable[[Seen], str | None] | None = None
+    says_less: bool = False
+    """Messages of this kind never say whose the thing is: ``key`` and ``loose`` are written alike."""
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
@@ -245,7 +247,9 @@ def _collapse(by: CollapseBy, seen: Seen) -> Collapse | None:
                 return None
             begins = case.begins(seen) if case.begins is not None else None
             loose = by.loose(seen) if by.loose is not None else None
-            key, loose = _bounded(key), _bounded(loose) if loose is not None else ""
+            if loose is None or (loose == key and not by.says_less):
+                loose = ""
+            key, loose = _bounded(key), _bounded(loose)
             return Collapse(key, case.seconds, by.window, case.rank, by.amend, begins or "", loose)
     return None
 

@@ -35,12 +35,17 @@ class CompleteBy(msgspec.Struct, frozen=True):
         scope = self.scope(seen)
         if scope is None:
             return None
-        names = self._names(seen, around)
+        if around is None or not self.shared:
+            return self._made(scope, self._read(seen))
+        key = f"{self.shared} {scope}"  # the same object for all items of a message: it may name a thousand
+        if key not in around.told:
+            around.told[key] = self._made(scope, self._names(seen, around))
+        return around.told[key]  # type: ignore[return-value]
+
+    def _made(self, scope: str, names: tuple[str, ...] | None) -> Complete | None:
         return None if names is None else Complete(scope + "|", tuple([f"{scope}|{name}" for name in names]))
 
-    def _names(self, seen: Seen, around: Around | None) -> tuple[str, ...] | None:
-        if around is None or not self.shared:
-            return self._read(seen)
+    def _names(self, seen: Seen, around: Around) -> tuple[str, ...] | None:
         if self.shared not in around.told:
             around.told[self.shared] = self._read(seen)
         return around.told[self.shared]  # type: ignore[return-value]

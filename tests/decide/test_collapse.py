@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import msgspec
+from collections.abc import Mapping
 
+import msgspec
+import pytest
+
+from bridge.decide.memory import Fact, Memory
 from bridge.decide.rules import CollapseOff, Select
-from bridge.model import Action, Fate, Part, Urgency
+from bridge.model import Action, Fate, Part, SensorId, Urgency
 from tests.decide.conftest import VEHICLE, Bench, draft, site_of
 from tests.decide.test_decide import Says
 
@@ -171,3 +175,24 @@ def test_where_two_things_fit_a_search_finds_a_third(bench: Bench) -> None:
 def test_another_number_is_another_thing(bench: Bench) -> None:
     bench.say(draft("4AB1234", collapse=msgspec.structs.replace(PUSHED, key="B8A44F000001|1902", loose="camera|1902")))
     assert bench.say(draft("4AB1234", collapse=SEARCHED)).verdicts[0].fate is Fate.RAISED
+
+
+def test_a_long_answer_to_a_search_goes_through_what_is_known_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(50):
+        bench.say(draft(f"P{number}", collapse=msgspec.structs.replace(PUSHED, key=f"B8A4|{number}")))
+    looks: list[str] = []
+    look = Memory.of_kind
+
+    def counted(self: Memory, sensor: SensorId, kind: str, now: float) -> Mapping[str, Fact]:
+        looks.append(kind)
+        return look(self, sensor, kind, now)
+
+    monkeypatch.setattr(Memory, "of_kind", counted)
+    keys = [f"camera|{number}" for number in range(300)]
+    answer = bench.say(
+        *(draft(f"P{n}", collapse=msgspec.structs.replace(SEARCHED, key=key, loose=key)) for n, key in enumerate(keys))
+    )
+    assert len(looks) == 1
+    assert [verdict.fate for verdict in answer.verdicts] == [Fate.COLLAPSED] * 50 + [Fate.RAISED] * 250

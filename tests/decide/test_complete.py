@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import msgspec
+from collections.abc import Mapping
 
+import msgspec
+import pytest
+
+from bridge.decide.memory import Fact, Memory
 from bridge.decide.rules import Select
-from bridge.model import Complete, Draft, Fate, State, Urgency
+from bridge.model import Complete, Draft, Fate, SensorId, State, Urgency
 from bridge.profiles.expression import compile_expression
 from tests.decide.conftest import Bench, door, site_of
 
@@ -96,3 +100,22 @@ def test_its_end_timer_goes_with_it(bench: Bench) -> None:
     bench.say(alert("a", "a", ends_after=60.0))
     bench.say(fine())
     assert bench.wait(600.0) == []
+
+
+def test_what_all_items_of_a_message_tell_alike_is_gone_through_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+    look = Memory.of_kind
+
+    def counted(self: Memory, sensor: SensorId, kind: str, now: float) -> Mapping[str, Fact]:
+        looks.append(kind)
+        return look(self, sensor, kind, now)
+
+    bench.say(door(condition="doors|old"))
+    monkeypatch.setattr(Memory, "of_kind", counted)
+    named = tuple(f"doors|{number}" for number in range(300))
+    decision = bench.say(*(door(condition=name, complete=Complete("doors|", named)) for name in named))
+    assert len(looks) <= 3
+    assert [event.condition for event in decision.events if event.state is State.RESTORED] == ["doors|old"]
+    assert len(decision.events) == 301
