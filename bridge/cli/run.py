@@ -113,7 +113,7 @@ async def _serve(arguments: argparse.Namespace, site: Site, stores: Secrets) -> 
         tap = Tap()
         service = await started(Service.start(site, stores, journal_path=journal, observer=tap))
         hosted = Hosted(service, arguments.site, arguments.stop_within, Notifier())
-        _rest_the_collector()
+        _tune_the_interpreter()
         async with asyncio.TaskGroup() as group:
             controlling = group.create_task(hosted.control(tap, door), name="control")
             following = group.create_task(hosted.follow_signals(), name="signals")
@@ -128,11 +128,17 @@ async def _serve(arguments: argparse.Namespace, site: Site, stores: Secrets) -> 
     return Code.DONE
 
 
-def _rest_the_collector() -> None:
+def _tune_the_interpreter() -> None:
     """What has been built by now stays for good: it need not be looked through again and again. Events make few
-    cycles, so the collector may look less often (measured: 5 % of the time at full load went there)."""
-    import gc
+    cycles, so the collector may look less often (measured: 5 % of the time at full load went there).
 
+    A thread that reads a large message gives way to the loop after 1 ms instead of 5. Measured beside bodies made to
+    cost much (``make bench ARGS=hostile``): the others' p99 26 ms instead of 37, at the same throughput.
+    """
+    import gc
+    import sys
+
+    sys.setswitchinterval(0.001)
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
