@@ -1,6 +1,6 @@
 """Regular expressions with named groups → documents, in time linear in the message's length (RE2).
 
-Why RE2 by its package ``google-re2`` (BSD-3-Clause, wheels for Linux, macOS and Windows): Python's ``re`` goes back and
+Why RE2 by its package ``google-re2`` (BSD-3-Clause; no wheel for musl as of 2026): Python's ``re`` goes back and
 can be made to work for hours by a message, and CEL's own ``matches`` gives no groups. It is loaded only by a profile
 that has a regex.
 
