@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from bridge.config.document import Node, locate
-from bridge.config.errors import did_you_mean
 from bridge.config.explain import validated
 from bridge.config.faults import Entry, Faults
-from bridge.config.parts import hide_all_but, refer
+from bridge.config.parts import refer
 from bridge.config.site import Endpoint
+from bridge.config.typed import class_of
 from bridge.endpoints.settings import TYPES, EndpointSettings, WebSocketEndpoint
 from bridge.profiles.expression import Expression, ExpressionError, compile_expression
 
@@ -22,7 +22,7 @@ def endpoints(
     places: dict[tuple[str, str], Entry] = {}
     ports: dict[str, tuple[Entry, WebSocketEndpoint]] = {}
     for name, entry in entries.items():
-        declared = _class_of(entry, faults)
+        declared = class_of(entry, TYPES, "type {} of endpoint", faults)
         settings = None if declared is None else validated(declared, entry, faults)
         if settings is None:
             continue
@@ -33,24 +33,6 @@ def endpoints(
             _alone(entry, settings, places, ports, faults)
         made[name] = Endpoint(name, settings, select)
     return made
-
-
-def _class_of(entry: Entry, faults: Faults) -> type[EndpointSettings] | None:
-    fields = entry.node.value
-    node = fields.get("type") if isinstance(fields, dict) else None
-    there = " or ".join(TYPES)
-    if node is None or not isinstance(node.value, str):
-        hide_all_but(entry, (), faults)
-        what = "type is missing" if isinstance(fields, dict) else "this has to be a mapping"
-        faults.add(entry.source, entry.place, f"{entry.path}.type", f"{what}; write type: {there}")
-        return None
-    if node.value not in TYPES:
-        hide_all_but(entry, ("type",), faults)
-        near = did_you_mean(node.value, tuple(TYPES)) or f"; there is {there}"
-        message = f"there is no type {node.value} of endpoint{near}"
-        faults.add(entry.source, (node.line, node.column), f"{entry.path}.type", message)
-        return None
-    return TYPES[node.value]
 
 
 def _names(entry: Entry, key: str, what: str, known: Collection[str], faults: Faults) -> None:

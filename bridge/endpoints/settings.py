@@ -10,10 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from bridge.secret import SecretRef
 from bridge.units import Duration
-from bridge.vms.base import HeaderSecret, Signature
-from bridge.vms.http import ProxySettings, TlsSettings, split_url
-from bridge.vms.http.headers import checked_headers, secret_headers
-from bridge.vms.webhook.settings import SignatureSettings
+from bridge.vms.webhook.receiver import ReceiverSettings
 from connectors.listening import Bind, parse_bind
 
 
@@ -88,53 +85,13 @@ class WebSocketEndpoint(EndpointSettings):
         return self
 
 
-class WebhookEndpoint(EndpointSettings):
+class WebhookEndpoint(ReceiverSettings, EndpointSettings):
     type: Literal["webhook"] = Field(description="It is called with each event, in order, until it has taken it.")
-    url: str = Field(description="Where events go.", examples=["https://erp.harbour.example/in"])
-    allow_http: bool = Field(default=False, description="Says that secrets may go out without TLS.")
     method: Literal["POST", "PUT", "PATCH"] = Field(default="POST", description="The request's method.")
-    headers: dict[str, str] = Field(
-        default={},
-        description="Headers sent with it; secret:NAME in a value is replaced by that secret.",
-        examples=[{"Authorization": "Bearer secret:erp"}],
-    )
-    signature: SignatureSettings | None = Field(default=None, description="An HMAC over the body.")
     timeout: Duration = Field(default=10.0, gt=0, le=300, description="How long one request may take, all in all.")
     begin: Literal["now", "oldest"] = Field(
         default="now", description="The first event a new endpoint gets: the next one, or the oldest that is kept."
     )
-    tls: TlsSettings = Field(default=TlsSettings(), description="Who the receiver has to be.")
-    proxy: ProxySettings | None = Field(default=None, description="The HTTP proxy on the way out, if there is one.")
-
-    @field_validator("url")
-    @classmethod
-    def _whole(cls, text: str) -> str:
-        split_url(text)
-        return text
-
-    @field_validator("headers")
-    @classmethod
-    def _headers(cls, headers: dict[str, str]) -> dict[str, str]:
-        return checked_headers(headers)
-
-    @model_validator(mode="after")
-    def _meant(self) -> WebhookEndpoint:
-        if self.url.startswith("http:") and secret_headers(self.headers) and not self.allow_http:
-            raise ValueError(
-                "url without TLS shows the secrets in headers to the network; write https://, or add "
-                "allow_http: true if you mean it"
-            )
-        return self
-
-    def credentials(self) -> tuple[HeaderSecret | Signature, ...]:
-        """What is put into each request at its sending."""
-        signed = self.signature
-        if signed is None:
-            return secret_headers(self.headers)
-        return (
-            *secret_headers(self.headers),
-            Signature(signed.header, signed.template, signed.secret, signed.algorithm),
-        )
 
 
 TYPES: dict[str, type[EndpointSettings]] = {"webhook": WebhookEndpoint, "websocket": WebSocketEndpoint}

@@ -9,10 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from bridge.secret import SecretRef
 from bridge.units import Duration
-from bridge.vms.base import HeaderSecret, Signature
-from bridge.vms.http import ProxySettings, TlsSettings, split_url
-from bridge.vms.http.headers import checked_headers, secret_headers
-from bridge.vms.webhook.settings import SignatureSettings
+from bridge.vms.webhook.receiver import ReceiverSettings
 
 _ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+")
 FACILITIES = (
@@ -32,48 +29,8 @@ class TroubleSettings(BaseModel):
     timeout: Duration = Field(default=10.0, gt=0, le=300, description="How long one try may take, all in all.")
 
 
-class TroubleWebhook(TroubleSettings):
+class TroubleWebhook(ReceiverSettings, TroubleSettings):
     type: Literal["webhook"] = Field(description="An HTTP request with a JSON document.")
-    url: str = Field(description="Where it goes.", examples=["https://oncall.harbour.example/in"])
-    allow_http: bool = Field(default=False, description="Says that secrets may go out without TLS.")
-    headers: dict[str, str] = Field(
-        default={},
-        description="Headers sent with it; secret:NAME in a value is replaced by that secret.",
-        examples=[{"Authorization": "Bearer secret:oncall"}],
-    )
-    signature: SignatureSettings | None = Field(default=None, description="An HMAC over the body.")
-    tls: TlsSettings = Field(default=TlsSettings(), description="Who the receiver has to be.")
-    proxy: ProxySettings | None = Field(default=None, description="The HTTP proxy on the way out, if there is one.")
-
-    @field_validator("url")
-    @classmethod
-    def _whole(cls, text: str) -> str:
-        split_url(text)
-        return text
-
-    @field_validator("headers")
-    @classmethod
-    def _headers(cls, headers: dict[str, str]) -> dict[str, str]:
-        return checked_headers(headers)
-
-    @model_validator(mode="after")
-    def _meant(self) -> TroubleWebhook:
-        if self.url.startswith("http:") and secret_headers(self.headers) and not self.allow_http:
-            raise ValueError(
-                "url without TLS shows the secrets in headers to the network; write https://, or add "
-                "allow_http: true if you mean it"
-            )
-        return self
-
-    def credentials(self) -> tuple[HeaderSecret | Signature, ...]:
-        """What is put into each request at its sending."""
-        signed = self.signature
-        if signed is None:
-            return secret_headers(self.headers)
-        return (
-            *secret_headers(self.headers),
-            Signature(signed.header, signed.template, signed.secret, signed.algorithm),
-        )
 
 
 class TroubleSyslog(TroubleSettings):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
-from bridge.model import Action, Fate
+import mappings
+from bridge.model import Action, Draft, Fate, Item
+from bridge.profiles.compile import compile_profile
 from tests.profiles.place import Place, example, place
 
 
@@ -120,6 +124,29 @@ def test_a_vehicle_of_which_only_the_beginning_was_pushed_stands_once_when_the_s
     polled = site.hears("gate-memory", example("cammra", "search-one").body)
     assert [verdict.fate for verdict in polled.verdicts] in ([Fate.AMENDED], [Fate.COLLAPSED])
     assert all(delivery.action is Action.AMEND for delivery in polled.deliveries)
+
+
+def test_what_is_pushed_late_of_a_vehicle_that_the_search_found_is_no_second_event(site: Place) -> None:
+    site.hears("gate-memory", example("cammra", "search-one").body)
+    late = site.hears("lpr", said("reliable", 1), "/gate", "10.20.0.11", "gate-lpr")
+    assert [verdict.fate for verdict in late.verdicts] in ([Fate.AMENDED], [Fate.COLLAPSED])
+    assert all(delivery.action is Action.AMEND for delivery in late.deliveries)
+
+
+@pytest.mark.parametrize(("camera", "loose"), [({"SerialNumber": "B8A44F000001"}, "camera|902"), (None, "")])
+def test_a_push_that_does_not_say_its_camera_is_not_taken_for_a_search(camera: object, loose: str) -> None:
+    """Of a search everything known of the sensor is gone through; a push is too frequent for that."""
+    file = mappings.PROFILES / "cammra.yaml"
+    profile = compile_profile(file.read_text("utf-8"), str(file))
+    message = msgspec.structs.replace(
+        example("cammra", "lost-profile-1"), parts=(), body=said("new", 0, camera_info=camera)
+    )
+    (item,) = profile.items(message)
+    assert isinstance(item, Item)
+    draft = profile.draft(item, ZoneInfo("UTC"))
+    assert isinstance(draft, Draft)
+    assert draft.collapse is not None
+    assert draft.collapse.loose == loose
 
 
 def test_a_search_that_finds_nothing_is_filtered(site: Place) -> None:

@@ -155,7 +155,7 @@ def test_a_secret_in_a_group_is_masked_so_that_the_pattern_still_matches(bench: 
     ]
     lines = bench("decode: [{regex: '(?P<door>[0-9]+),(?P<card>[a-z]+)', each: line}]\nredact: [card]")
     assert lines.documents(b"1,abc\r\n2,defg\nx\n")[:2] == [
-        {"door": "1", "card": "XXX"[:0] + "xxx"},
+        {"door": "1", "card": "xxx"},
         {"door": "2", "card": "xxxx"},
     ]
 
