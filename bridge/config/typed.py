@@ -13,8 +13,10 @@ Settings = TypeVar("Settings")
 
 
 def class_of(entry: Entry, types: Mapping[str, type[Settings]], what: str, faults: Faults) -> type[Settings] | None:
-    """The settings its ``type`` names; None after saying what is wrong. ``what``: what there is none of, with {} for the
-    name: ``type {} of endpoint``."""
+    """The settings its ``type`` names; None after saying what is wrong.
+
+    ``what``: what there is none of, with {} for its name: ``type {} of endpoint``.
+    """
     fields = entry.node.value
     node = fields.get("type") if isinstance(fields, dict) else None
     two = len(types) == 2
