@@ -24,8 +24,8 @@ from bridge.simulator.http_server import Answer, Asked, Connection, HttpServer
 from bridge.simulator.omni import Happening, Kind, SimulatedOmni
 from connectors.base import Mode
 from connectors.http_poll.asking import Unanswered
-from tests.connectors.conftest import LATER, Inbox, Vault
-from tests.connectors.outgoing import at_work, http_poll, until
+from tests.connectors.conftest import BOUND, LATER, Inbox, Vault
+from tests.connectors.outgoing import Told, at_work, http_poll, until
 
 CERTIFICATE = Path(__file__).with_name("certificate") / "certificate.pem"
 KEY = CERTIFICATE.with_name("key.pem")
@@ -196,8 +196,8 @@ async def test_after_a_later_the_same_page_comes_again_and_the_cursor_waits(shel
 async def test_a_cursor_of_another_kind_is_said_and_not_overwritten(shelf: Shelf) -> None:
     inbox = Bookshelf({"poll memory": "page-7"})
     with pytest.raises(OSError, match="give the cursor another name"):
-        async with at_work(http_poll(shelf.url, **SINCE), inbox):
-            await asyncio.sleep(0.2)
+        async with asyncio.timeout(BOUND):
+            await http_poll(shelf.url, **SINCE).run(inbox, Told(), Mode.TAKE)
     assert inbox.positions == {"poll memory": "page-7"}
 
 
