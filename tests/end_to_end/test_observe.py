@@ -81,7 +81,10 @@ async def test_a_scrape_of_a_running_service_tells_what_came_what_waits_and_what
             assert commits["vms_bridge_journal_commit_seconds_count", frozenset()] > 0
             host.otherwise = answer(200)
             back = await scraped_until(bridge, "vms_bridge_deliveries_total", 3, vms="hook", outcome="delivered")
-            assert "vms_bridge_backlog_lanes" not in back, "nothing waits"
+            # An outcome is counted when the VMS answered, and its lane is free when that is committed: a moment later.
+            async with asyncio.timeout(WITHIN):
+                while "vms_bridge_backlog_lanes" in back:
+                    back = await scraped(bridge)
             control = await bridge.ask("GET", "/metrics")
             assert b"vms_bridge_messages_total" in control
             assert await bridge.stop() == 0
