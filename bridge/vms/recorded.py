@@ -1,0 +1,86 @@
+"""What a VMS target may know about the VMS's own record: its events, their pictures and clips, recorded video.
+
+Optional for a target, as in ``credentials``; each way says in words what it cannot (``CannotTell``). Used by
+``vms-bridge events``, the round trip of ``selftest`` and clips around an event; the delivery room's own search is
+``VmsTarget.find``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+
+import msgspec
+
+from bridge.model import CameraId
+
+
+class CannotTell(Exception):
+    """The VMS was not asked, did not answer, or cannot do this; the message says which, and what to do."""
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """Which events. ``since`` and ``until`` are aware UTC. ``event_type``: ours, or the VMS's name. ``tag``: a tag or
+    field the event has; with ``value``, having this value. ``most``: so many at most, over all cameras."""
+
+    cameras: tuple[CameraId, ...]
+    since: datetime
+    until: datetime
+    event_type: str = ""
+    sensor: str = ""
+    tag: str = ""
+    value: str = ""
+    most: int = 50
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """One event as the VMS has it. ``remote_id``: the VMS's. ``event``: our event id when it is one of ours.
+    ``tags``: what it carries, by the VMS's names."""
+
+    remote_id: str
+    camera: CameraId
+    name: str
+    at: datetime | None
+    event: str = ""
+    sensor: str = ""
+    tags: dict[str, object] = {}
+
+
+class MediaKind(StrEnum):
+    PICTURE = "picture"
+    CLIP = "clip"
+    VIDEO = "video"
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """One picture, clip or piece of recorded video that the VMS holds. ``reference``: what ``fetch`` needs, opaque;
+    never shown, for it may be a signed link. ``size`` in bytes, 0 when not told."""
+
+    kind: MediaKind
+    name: str
+    reference: str
+    at: datetime | None = None
+    until: datetime | None = None
+    media_type: str = ""
+    size: int = 0
+
+
+@runtime_checkable
+class Records(Protocol):
+    def recorded(self, query: Query) -> AsyncIterator[Recorded]:
+        """The VMS's events, newest first within a camera. Raises CannotTell."""
+
+    async def held(self, event: Recorded, before: float, after: float) -> Sequence[Held]:
+        """What the VMS holds of this event, and the recorded video from ``before`` seconds before it to ``after``
+        seconds after it. Raises CannotTell."""
+
+    def fetch(self, camera: CameraId, held: Held) -> AsyncIterator[bytes]:
+        """Its bytes, piece by piece. Raises CannotTell."""
+
+
+@runtime_checkable
+class MakesClips(Protocol):
+    async def clip(self, camera: CameraId, since: datetime, until: datetime, title: str) -> str:
+        """Ask the VMS to make a clip of its recorded video; returns the VMS's id of it. Raises CannotTell."""
