@@ -20,7 +20,7 @@ import msgspec
 from bridge.adoption import adoptable
 from bridge.clock import Clock
 from bridge.config.site import Site
-from bridge.decide.decide import decide, decide_timer, sensors_of, undecided
+from bridge.decide.decide import PIECE, decide, decide_piece, decide_timer, sensors_of, undecided
 from bridge.decide.in_service import SERVICE, Said, read
 from bridge.decide.memory import Fact, Memory
 from bridge.fetching import Turn, Turns
@@ -36,6 +36,7 @@ from bridge.model import (
     Message,
     MessageId,
     Position,
+    Quarantined,
     Receipt,
     ReceiptKind,
     SensorId,
@@ -44,6 +45,7 @@ from bridge.model import (
     Urgency,
 )
 from bridge.observer import Observer
+from bridge.remainder import Remainders, Rest
 from bridge.routing import Routed, RoutedItem, Router
 from bridge.supervision import Conditions
 
@@ -68,6 +70,31 @@ _RECEIPTS = (
     (Fate.DUPLICATE, ReceiptKind.DUPLICATE),
     (Fate.FILTERED, ReceiptKind.FILTERED),
 )
+
+
+class _Line:
+    """A lock that is ``busy`` as long as anybody has it or waits for it: a free ``asyncio.Lock`` may be one whose next
+    owner has only been woken, and whoever took it for free would overtake all who wait."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._here = 0
+
+    @property
+    def busy(self) -> bool:
+        return self._here > 0
+
+    async def __aenter__(self) -> None:
+        self._here += 1
+        try:
+            await self._lock.acquire()
+        except BaseException:
+            self._here -= 1
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._here -= 1
+        self._lock.release()
 
 
 class Hearing(Protocol):
@@ -117,7 +144,7 @@ class Intake:
         self._memory = Memory()
         self._generation = journal.generation
         self._ids = MessageIds()
-        self._loading = asyncio.Lock()
+        self._loading = _Line()
         self._timers: list[tuple[float, int, StateKey]] = []
         self._timer_order = itertools.count()
         self._armed: dict[StateKey, float] = {}  # the earliest entry of each among the timers
@@ -126,6 +153,7 @@ class Intake:
         self._waiting = 0
         self._large: dict[tuple[ConnectorId, str, str], asyncio.Future[None]] = {}
         """By origin, the last message that waits for a large one to be read."""
+        self._remainders = Remainders(self._decide_next, clock)
         self._stopping = False
         self.heard: dict[SensorId, Instant] = {}
         """When each sensor was last heard: for status and supervision. Test events are not the sensor's."""
@@ -158,17 +186,17 @@ class Intake:
         Raises JournalError: then they are in quarantine as before. Never call it twice at once for one message.
         """
         routed = adoptable(self._route(record.message), indexes, record.message.arrived.utc)
-        if not routed.items:
-            return 0
-        sensors = [sensor.id for sensor in sensors_of(routed)]
-        async with self._loading:
-            await self._load(sensors)
-            at = self._clock.now()
-            decision = decide(self._site, routed, record.id, self._memory, at)
-            kept = decision.message.media if decision.message is not None else ()
-            decision = msgspec.structs.replace(decision, message=None, adopted=Adopted(record.id, kept))
-            commit = self._commit(decision, sensors)
-        await self._committed(decision, commit, sensors)
+        for begin in range(0, len(routed.items), PIECE):
+            some = Routed(routed.message, routed.items[begin : begin + PIECE])
+            sensors = [sensor.id for sensor in sensors_of(some)]
+            async with self._loading:
+                await self._load(sensors)
+                at = self._clock.now()
+                decision = decide(self._site, some, record.id, self._memory, at)
+                kept = decision.message.media if decision.message is not None else ()
+                decision = msgspec.structs.replace(decision, message=None, adopted=Adopted(record.id, kept))
+                commit = self._commit(decision, sensors)
+            await self._committed(decision, commit, sensors)
         return len(routed.items)
 
     async def tell(self, routed: Routed) -> Decision:
@@ -196,6 +224,25 @@ class Intake:
             else:
                 self.said[change.key] = read(change.value)
 
+    async def restore(self) -> None:
+        """Find what a crash or a stop left of messages that are decided in part: ``run`` goes on with it, and later
+        messages of their sensors wait for it. Before any connector runs. Raises JournalError."""
+        found = await self._journal.undecided(None)
+        while found is not None:
+            record = found.record
+            now = self._clock.now()
+            arrived = record.message.arrived.utc
+            at = Instant(arrived, now.monotonic - (now.utc - arrived).total_seconds())
+            decided = {verdict.index for verdict in record.verdicts}
+            routed = await asyncio.to_thread(self._route, record.message)
+            self._remainders.add(Rest(routed, self._site, at, found.piece, decided))
+            found = await self._journal.undecided(record.id)
+
+    @property
+    def decided_in_part(self) -> int:
+        """Messages in the journal that say so much that some of it is not decided yet."""
+        return len(self._remainders)
+
     async def position(self, name: str) -> Position | None:
         """The durable bookmark a poller left under this name."""
         return await self._journal.position(name)
@@ -222,15 +269,24 @@ class Intake:
             if turn is not None:
                 routed = await self._with_pictures(turn, message, routed, fired is not None)
                 sensors = [sensor.id for sensor in sensors_of(routed)]
-            if self._loading.locked() or not self._ready(sensors):
-                async with self._loading:  # first come, first decided: those behind wait their turn
-                    await self._load(sensors)
+            while True:
+                if self._remainders.holds(sensors):
+                    routed = await self._behind(message, routed, sensors, fired is not None)
+                    sensors = [sensor.id for sensor in sensors_of(routed)]
+                if self._loading.busy or not self._ready(sensors):
+                    async with self._loading:  # first come, first decided: those behind wait their turn
+                        await self._load(sensors)
+                        if self._remainders.holds(sensors):
+                            continue
+                        pending = self._decide(message, routed, sensors, test=fired is not None)
+                else:
                     pending = self._decide(message, routed, sensors, test=fired is not None)
-            else:
-                pending = self._decide(message, routed, sensors, test=fired is not None)
+                break
             if turn is not None:
                 turn.decided()
             message_id, decision, commit = pending
+            if decision.piece is not None:
+                return await self._in_pieces(routed, decision, commit, sensors)
             await self._committed(decision, commit, sensors)
         except Full as full:
             self._conditions.begin("journal", f"full: {full}")
@@ -244,7 +300,48 @@ class Intake:
             self._waiting -= 1
             if turn is not None:
                 turn.over()
-        return _receipt(decision, message_id)
+        return _receipt({verdict.fate for verdict in decision.verdicts}, decision.quarantined, message_id)
+
+    async def _behind(self, message: Message, routed: Routed, sensors: Sequence[SensorId], fired: bool) -> Routed:
+        """The message, once those of its sensors that came before are decided to the end. Raises JournalError."""
+        site = self._site
+        await self._remainders.turn(sensors)
+        return routed if self._site is site or fired else self._route(message)
+
+    async def _in_pieces(
+        self, routed: Routed, decision: Decision, commit: asyncio.Future[None], sensors: Sequence[SensorId]
+    ) -> Receipt:
+        """The rest of a message whose first piece was decided just now. Its receipt waits until all of it is decided,
+        for what became of it; but it is kept before."""
+        assert decision.piece is not None
+        rest = Rest(routed, self._site, decision.at, decision.piece, (), commit)
+        rest.decided(decision)
+        self._remainders.add(rest)
+        await self._committed(decision, asyncio.shield(commit), sensors)
+        later = await rest.answer
+        if later:
+            return Receipt(ReceiptKind.ACCEPTED, later, rest.piece.message)
+        return _receipt(rest.fates, rest.quarantined, rest.piece.message)
+
+    async def _decide_next(self, rest: Rest) -> None:
+        """Decide and commit the next piece of a message that is in the journal. Raises JournalError."""
+        if rest.site is not self._site:  # another site meanwhile: its sensors are those that count
+            site = self._site
+            rest.read_as(await asyncio.to_thread(self._route, rest.routed.message), site)
+        some = Routed(rest.routed.message, rest.routed.items[:PIECE])
+        sensors = [*dict.fromkeys(sensor.id for sensor in sensors_of(some))]
+        async with self._loading:
+            await self._load(sensors)
+            at, before = rest.arrived, rest.piece
+            try:
+                decision = decide_piece(self._site, rest.routed, rest.piece.message, self._memory, at, before=before)
+            except Exception as error:  # as in _decide
+                log.exception("the rest of message %s could not be decided", rest.piece.message)
+                why = f"deciding it failed: {error!r}"
+                decision = undecided(rest.routed, rest.piece.message, at, why, before)
+            commit = self._commit(decision, sensors)
+        await self._committed(decision, commit, sensors)
+        rest.decided(decision)
 
     async def _with_pictures(self, turn: Turn, message: Message, routed: Routed, fired: bool) -> Routed:
         """The message with what its links brought, once it is its turn."""
@@ -289,10 +386,10 @@ class Intake:
         at = message.arrived
         message_id = self._ids.next(at)
         try:
-            decision = decide(self._site, routed, message_id, self._memory, at, test)
+            decision = decide_piece(self._site, routed, message_id, self._memory, at, test)
         except Exception as error:  # a fault of ours: the message is kept for whoever mends it, nobody else suffers
             log.exception("message %s could not be decided", message_id)
-            decision = undecided(routed.message, message_id, at, f"deciding it failed: {error!r}")
+            decision = undecided(routed, message_id, at, f"deciding it failed: {error!r}")
         if not test:
             for sensor in sensors:
                 self.heard[sensor] = at
@@ -341,8 +438,11 @@ class Intake:
             if generation != self._journal.generation:
                 continue
             now = self._clock.now().monotonic
+            facts: dict[SensorId, dict[StateKey, Fact]] = {sensor: {} for sensor in missing}
+            for key, row in rows.items():
+                facts[key.sensor][key] = _fact(row, now)
             for sensor in missing:
-                self._memory.load(sensor, {key: _fact(row, now) for key, row in rows.items() if key.sensor == sensor})
+                self._memory.load(sensor, facts[sensor])
 
     def _look_for_undone(self) -> None:
         if self._generation != self._journal.generation:
@@ -371,7 +471,12 @@ class Intake:
             self._timer_set.set()
 
     async def run(self) -> None:
-        """Decide what timers ask for, until cancelled."""
+        """Decide what timers ask for, and what is left of messages that say very much, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._remainders.run(), name="remainders")
+            await self._run_timers()
+
+    async def _run_timers(self) -> None:
         while True:
             if self._timers_lost:
                 self._timers_lost = False
@@ -396,7 +501,7 @@ class Intake:
         """Decide all timers that are due now, and wait for their commits."""
         now = self._clock.now()
         due: list[StateKey] = []
-        while self._timers and self._timers[0][0] <= now.monotonic and len(due) < 256:
+        while self._timers and self._timers[0][0] <= now.monotonic and len(due) < PIECE:
             moment, _, key = heapq.heappop(self._timers)
             if self._armed.get(key) == moment:
                 del self._armed[key]
@@ -465,13 +570,12 @@ def _fact(row: StateRow, now: float) -> Fact:
     return Fact(row.value, row.expires, None if row.remaining is None else now + row.remaining)
 
 
-def _receipt(decision: Decision, message_id: MessageId) -> Receipt:
+def _receipt(fates: Collection[Fate], quarantined: Sequence[Quarantined], message_id: MessageId) -> Receipt:
     """The best that became of any item; a message in which nothing was readable or known is said to be so."""
-    fates = {verdict.fate for verdict in decision.verdicts}
     for fate, kind in _RECEIPTS:
         if fate in fates:
             return Receipt(kind, message=message_id)
-    if not decision.quarantined:
+    if not quarantined:
         return Receipt(ReceiptKind.FILTERED, "the message says nothing", message_id)
-    first = decision.quarantined[0]
+    first = quarantined[0]
     return Receipt(ReceiptKind.UNKNOWN if first.unknown else ReceiptKind.MALFORMED, first.why, message_id)

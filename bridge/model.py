@@ -363,20 +363,46 @@ class Adopted(msgspec.Struct, frozen=True):
     media: tuple[KeptMedia, ...] = ()
 
 
+class Piece(msgspec.Struct, frozen=True):
+    """Of a message that says very much, what one of several decisions is about: those items that it has verdicts of.
+
+    ``place``: the how many-th decision about this message, from 0; that one brings the message itself, those after it
+    find it in the journal. ``last``: nothing of it is left to decide. ``closed``: the item after those is decided in
+    part, and this is the first event that it brought. ``media``: pictures of these items, when the message is in the
+    journal already.
+    """
+
+    message: MessageId
+    place: int
+    last: bool
+    closed: EventId | None = None
+    media: tuple[KeptMedia, ...] = ()
+
+
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that follows from one message or one timer; committed whole or not at all.
+    """Everything that follows from one message, a piece of one, or one timer; committed whole or not at all.
 
     ``adopted``: in the place of ``message``, one that is in the journal already and was in quarantine until now.
+    ``piece``: None when all that the message says is decided by this.
     """
 
     at: Instant
     message: KeptMessage | None = None
     adopted: Adopted | None = None
+    piece: Piece | None = None
     verdicts: tuple[Verdict, ...] = ()
     events: tuple[SensorEvent, ...] = ()
     deliveries: tuple[NewDelivery, ...] = ()
     changes: tuple[StateChange, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
+
+    @property
+    def about(self) -> MessageId | None:
+        """The message that it is about; None when it follows from a timer."""
+        if self.message is not None:
+            return self.message.id
+        later = self.piece or self.adopted
+        return None if later is None else later.message
 
     @property
     def urgency(self) -> Urgency:

@@ -228,6 +228,7 @@ class Service:
         """Work until ``stop``. A room that fails ends the service with its error."""
         try:
             await self.supervisor.restore()
+            await self.intake.restore()
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 rooms = [

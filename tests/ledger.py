@@ -34,6 +34,10 @@ async def books_of(journal: Journal, sensors: Collection[SensorId]) -> Books:
     async for record in journal.read(Query(what="messages", limit=EVERYTHING)):
         assert isinstance(record, MessageRecord)
         messages[record.id] = record
+    undecided = await journal.undecided(None)
+    while undecided is not None:
+        messages[undecided.record.id] = undecided.record
+        undecided = await journal.undecided(undecided.record.id)
     events: dict[tuple[EventId, int], SensorEvent] = {}
     async for record in journal.read(Query(what="events", limit=EVERYTHING)):
         assert isinstance(record, EventRecord)

@@ -200,9 +200,13 @@ MAY_KNOW: dict[str, frozenset[str]] = {
             "connectors.base",
         }
     ),
+    "bridge.remainder": frozenset(
+        {"bridge.model", "bridge.clock", "bridge.config.site", "bridge.journal.contract", "bridge.routing"}
+    ),
     "bridge.intake": frozenset(
         {
             "bridge.model",
+            "bridge.remainder",
             "bridge.adoption",
             "bridge.clock",
             "bridge.supervision",
@@ -258,6 +262,7 @@ MAY_NOT_USE: dict[str, set[str]] = {
     "bridge.profiles": OUTSIDE | NETWORK | {"sqlite3", "random", "uuid"},
     "bridge.routing": OUTSIDE | NETWORK | {"sqlite3", "random", "uuid"},
     "bridge.linking": OUTSIDE | NETWORK | {"sqlite3", "random", "uuid"},
+    "bridge.remainder": NETWORK | {"sqlite3", "yaml", "cel", "pydantic"},
     "bridge.endpoints": {"sqlite3", "cel", "yaml", "aiohttp", "httpx", "uvicorn"},
     "bridge.journal": NETWORK | {"http", "cel", "pydantic"},
     "bridge.vms": {"sqlite3", "cel", "yaml"},

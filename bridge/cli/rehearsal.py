@@ -27,6 +27,7 @@ from bridge.model import (
     EventId,
     Finding,
     Findings,
+    MessageId,
     Outcome,
     Retry,
     Search,
@@ -84,6 +85,7 @@ class Rehearsal:
         self._teller = teller
         self._enough = enough
         self._held: set[StateKey] = set()
+        self._in_part: set[MessageId] = set()
         self._open: set[tuple[EventId, int, CameraId]] = set()
         self._early: set[tuple[EventId, int, CameraId]] = set()
         self._awaited: set[StateKey] | None = None
@@ -105,6 +107,8 @@ class Rehearsal:
     def decided(self, decision: Decision) -> None:
         self._teller.decision(decision)
         self.messages += decision.message is not None
+        if decision.piece is not None:
+            (self._in_part.discard if decision.piece.last else self._in_part.add)(decision.piece.message)
         self.events += len(decision.events)
         for change in decision.changes:
             if change.value is not None and change.due_in is not None:
@@ -115,7 +119,7 @@ class Rehearsal:
         new = {(each.event, each.revision, each.camera) for each in decision.deliveries}
         self._open |= new - self._early
         self._early -= new
-        if self._awaited is None and self._enough is not None and self.messages >= self._enough:
+        if self._awaited is None and self._enough is not None and self.messages >= self._enough and not self._in_part:
             self._awaited = {*self._held}
         self._look()
 
@@ -128,7 +132,8 @@ class Rehearsal:
 
     def _look(self) -> None:
         """What came after the first N messages is shown too, but not waited for if it is held."""
-        if self._teller.gone or (self._awaited is not None and not (self._awaited & self._held) and not self._open):
+        waits = self._awaited is None or self._in_part or self._awaited & self._held or self._open
+        if self._teller.gone or not waits:
             self.done.set()
 
 

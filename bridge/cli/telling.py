@@ -32,6 +32,8 @@ class Teller:
             lines.append(
                 f"{local(decision.at.utc)}  {kept.message.connector} from {origin.peer}{place}: message {kept.id}"
             )
+        elif decision.about is not None:
+            lines.append(f"{local(decision.at.utc)}  message {decision.about}, more of it")
         else:
             lines.append(f"{local(decision.at.utc)}  a hold has ended")
         lines += [f"  item {verdict.index}: {_verdict(verdict)}" for verdict in decision.verdicts]

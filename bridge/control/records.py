@@ -45,7 +45,7 @@ def of_decision(decision: Decision) -> Object:
     return {
         "what": "decided",
         "at": decision.at.utc,
-        "message": kept.id if kept else decision.adopted.message if decision.adopted else None,
+        "message": decision.about,
         "connector": kept.message.connector if kept else None,
         "peer": kept.message.origin.peer if kept else None,
         "place": kept.message.origin.place if kept else None,

@@ -54,7 +54,7 @@ class Sieve:
             for verdict in decision.verdicts:
                 if self._is_wanted(verdict.sensor, connector):
                     about = msgspec.structs.asdict(verdict)
-                    about["message"] = kept.id if kept is not None else None
+                    about["message"] = decision.about
                     yield {"what": "item", "at": decision.at.utc, "connector": connector, **about}
         if "event" in self._stages:
             for event in decision.events:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
@@ -10,6 +11,7 @@ import msgspec
 from bridge.config.site import Sensor, Site
 from bridge.decide.hiding import hidden
 from bridge.decide.memory import Fact, Memory
+from bridge.decide.remembered import OF_CONDITIONS
 from bridge.model import (
     Action,
     CameraId,
@@ -22,6 +24,7 @@ from bridge.model import (
     KeptMessage,
     Message,
     NewDelivery,
+    Piece,
     Quarantined,
     SensorEvent,
     SensorId,
@@ -48,12 +51,19 @@ class Gathering:
         self._changes: dict[StateKey, StateChange] = {}
         self._quarantined: list[Quarantined] = []
         self._endings: dict[tuple[SensorId, str], dict[str, list[str]]] = {}
-        self._complete: dict[tuple[SensorId, str], Complete] = {}
+        self._told: dict[SensorId, dict[str, Complete]] = {}
+        self._named: dict[SensorId, frozenset[str]] = {}
+        self._place = 0
+        self._most = sys.maxsize
+        self._closed_before: EventId | None = None
+        self.closed: EventId | None = None
+        """Of the item that this piece does not come to the end of, the first event that it brought."""
 
-    def decision(self, message: KeptMessage | None) -> Decision:
+    def decision(self, message: KeptMessage | None, piece: Piece | None = None) -> Decision:
         return Decision(
             at=self.at,
             message=message,
+            piece=piece,
             verdicts=tuple(self._verdicts),
             events=tuple(self._events),
             deliveries=tuple(self._deliveries),
@@ -61,7 +71,34 @@ class Gathering:
             quarantined=tuple(self._quarantined),
         )
 
+    # ------------------------------------------------------------------------------------------------------ pieces
+
+    def begin_piece(self, most: int, before: Piece | None) -> None:
+        """Decide only as much as makes ``most`` verdicts and events; ``before``: what of the message is decided."""
+        self._most = most
+        if before is not None:
+            self._place, self._closed_before = before.place + 1, before.closed
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._verdicts) + len(self._events) >= self._most
+
+    @property
+    def verdicts(self) -> int:
+        """How many items are decided."""
+        return len(self._verdicts)
+
+    def begin_closing(self) -> tuple[EventId | None, int]:
+        """What the piece before closed first for the item that it did not come to the end of, and the number that
+        restores which nobody told are counted from: none of an earlier piece is used again."""
+        first, self._closed_before = self._closed_before, None
+        return first, self._place * self._most if self._place else 0
+
     # ------------------------------------------------------------------------------------------------------- facts
+
+    def take_back(self, key: StateKey) -> None:
+        """Undo a change of this decision, the only one of this fact."""
+        del self._changes[key]
 
     def recall(self, key: StateKey) -> Fact | None:
         """The fact with its timer, as it will be once this decision counts."""
@@ -102,11 +139,15 @@ class Gathering:
         return found
 
     def was_told(self, sensor: SensorId, complete: Complete) -> bool:
-        """Whether an earlier item has told just this; remembered from now on."""
-        key = sensor, complete.scope
-        before = self._complete.get(key)
-        self._complete[key] = complete
-        return before is not None and (before is complete or before == complete)
+        """Whether an earlier item has told just this, and nothing that it does not name has begun since; remembered
+        from now on."""
+        told = self._told.setdefault(sensor, {})
+        before = told.get(complete.scope)
+        if before is not None and (before is complete or before == complete):
+            return True
+        told[complete.scope] = complete
+        self._named[sensor] = frozenset(complete.conditions)
+        return False
 
     def remaining(self, fact: Fact) -> float:
         """Seconds until the fact's timer is due, 0 when it is overdue or has none."""
@@ -114,6 +155,8 @@ class Gathering:
 
     def set(self, key: StateKey, value: bytes, expires: float, due_in: float | None = None) -> None:
         self._changes[key] = StateChange(key, value, expires, due_in)
+        if self._told and key.kind in OF_CONDITIONS and key.key not in self._named.get(key.sensor, ()):
+            self._told.pop(key.sensor, None)
 
     def forget(self, key: StateKey) -> None:
         self._changes[key] = StateChange(key, None)

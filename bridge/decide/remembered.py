@@ -16,6 +16,8 @@ CONDITION = "condition"
 FILTERED = "filtered"
 DEBOUNCE = "debounce"
 ENDING = "ending"
+OF_CONDITIONS = (CONDITION, DEBOUNCE, FILTERED)
+"""Facts of these kinds say that a condition is on, as far as is known."""
 
 FILTERED_FOR = 30 * 86400.0
 """Seconds after which a condition that was kept back is forgotten; its restore is then one without a known start."""

@@ -26,6 +26,7 @@ from bridge.model import (
     Message,
     MessageId,
     Outcome,
+    Piece,
     Position,
     SensorEvent,
     SensorId,
@@ -97,6 +98,13 @@ class MessageRecord(msgspec.Struct, frozen=True, kw_only=True):
     message: Message
     verdicts: tuple[Verdict, ...]
     media: tuple[MediaId, ...] = ()
+
+
+class Undecided(msgspec.Struct, frozen=True):
+    """A message that is decided in part: items without a verdict are left. ``piece``: what was decided last."""
+
+    record: MessageRecord
+    piece: Piece
 
 
 class EventRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -242,6 +250,10 @@ class Journal(Protocol):
 
     async def state(self, sensors: Sequence[SensorId]) -> Mapping[StateKey, StateRow]:
         """All remembered facts of these sensors."""
+
+    async def undecided(self, after: MessageId | None) -> Undecided | None:
+        """Of the messages that are decided in part the first, or the next after this one, in the order they came;
+        read at start, to go on with them."""
 
     async def timers(self) -> Sequence[StateRow]:
         """All facts with a timer, of every sensor; read once at start."""

@@ -11,7 +11,7 @@ import msgspec
 
 from bridge.config.site import Site
 from bridge.decide.rules import Rule
-from bridge.journal.contract import StateRow
+from bridge.journal.contract import StateRow, Undecided
 from bridge.model import (
     Collapse,
     Complete,
@@ -22,6 +22,7 @@ from bridge.model import (
     Item,
     Malformed,
     Message,
+    MessageId,
     Origin,
     Position,
     ProfileId,
@@ -114,6 +115,11 @@ def site_with_words(cameras: tuple[str, ...] = ("gate-in", "gate-wide"), rules: 
 
 
 def message(clock: HandClock, **said: object) -> Message:
+    return message_of(clock, said)
+
+
+def message_of(clock: HandClock, said: object) -> Message:
+    """Of one item, or with a list of several."""
     return Message(
         connector=ConnectorId("lpr"),
         origin=Origin("10.0.0.21", "/gate"),
@@ -157,10 +163,14 @@ class HeldJournal:
     async def state(self, sensors: Sequence[SensorId]) -> Mapping[StateKey, StateRow]:
         self.loads += sensors
         await asyncio.sleep(0)
-        return {key: row for key, row in self.rows.items() if key.sensor in sensors}
+        asked = set(sensors)
+        return {key: row for key, row in self.rows.items() if key.sensor in asked}
 
     async def timers(self) -> Sequence[StateRow]:
         return [row for row in self.rows.values() if row.remaining is not None]
+
+    async def undecided(self, after: MessageId | None) -> Undecided | None:
+        return None
 
     async def position(self, name: str) -> Position | None:
         return None

@@ -66,6 +66,20 @@ async def test_decisions_reach_the_journal_in_the_order_of_the_calls(door: Door)
     door.journal.keep()
 
 
+@pytest.mark.parametrize("later", range(12))
+async def test_a_message_that_comes_while_others_wait_for_facts_overtakes_none_of_them(door: Door, later: int) -> None:
+    """Between two of those that wait, nobody has the lock, and the facts are there already."""
+    tasks = [asyncio.create_task(door.intake.submit(message(door.clock, id=number))) for number in range(6)]
+    for _ in range(later):
+        await asyncio.sleep(0)
+    tasks += [asyncio.create_task(door.intake.submit(message(door.clock, id=6)))]
+    await door.settled(tasks)
+    bodies = [decision.message.message.body for decision, _ in door.journal.committing if decision.message]
+    assert bodies == [b'{"id":%d}' % number for number in range(7)]
+    door.journal.keep()
+    await asyncio.gather(*tasks)
+
+
 async def test_what_a_failed_commit_decided_is_forgotten_and_the_resend_is_an_event(door: Door) -> None:
     first, second = await door.submitted({"id": 1}, {"id": 1})
     door.journal.fail(Undone("disk"))

@@ -14,17 +14,19 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from bridge.decide import decide
 from bridge.decide.rules import Debounce, Suppress
 from bridge.intake import Intake
 from bridge.journal.sqlite import SqliteJournal
 from bridge.model import CameraId, Delivered, MessageId, Receipt, ReceiptKind, SensorId, SiteId, Urgency, VmsId
 from bridge.profiles.expression import compile_expression
 from bridge.supervision import Conditions
-from tests.intake.conftest import HandClock, message, site_with_words
+from tests.intake.conftest import HandClock, message, message_of, site_with_words
 from tests.ledger import books_of, problems
 
 CAMERAS = ("gate-in", "gate-wide")
@@ -33,6 +35,7 @@ RULES = (
     Suppress("suppress", 10.0, when=compile_expression('event.fields.how == "often"', {"event"})),
 )
 SENSOR = SensorId("gate-lpr")
+MANY = 9
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -44,7 +47,8 @@ class LedgerMachine(RuleBasedStateMachine):
         self.site = site_with_words(CAMERAS, RULES)
         self.acknowledged: list[MessageId] = []
         self.said: list[dict[str, object]] = []
-        self.failing = 0
+        self.acknowledged_of_many: list[MessageId] = []
+        self.failing = self.failing_after = self.commits = 0
         self.delivered: list[tuple[str, int, str]] = []
         self.runner.run(self._open())
 
@@ -72,7 +76,10 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _before_commit(self) -> None:
         """In the journal's commit thread, before COMMIT."""
-        if self.failing:
+        self.commits += 1
+        if self.failing and self.failing_after:
+            self.failing_after -= 1
+        elif self.failing:
             number, self.failing = self.failing, 0
             raise OSError(number, os.strerror(number))
 
@@ -120,6 +127,74 @@ class LedgerMachine(RuleBasedStateMachine):
     def doors_open_and_close(self, said: list[dict[str, object]]) -> None:
         assert self.run(self._submit(said)) == len(said), "nothing was wrong, and a sender was told later"
 
+    @rule(
+        said=st.lists(
+            st.one_of(
+                st.fixed_dictionaries({"id": st.integers(0, 30), "plate": st.sampled_from(["A", "B"])}),
+                st.fixed_dictionaries(
+                    {
+                        "door": st.sampled_from(["1", "2", "3", "4"]),
+                        "state": st.sampled_from(["active", "active", "restored"]),
+                        "alarm": st.booleans(),
+                    }
+                ),
+                st.fixed_dictionaries({"open": st.just([])}),
+            ),
+            min_size=MANY,
+            max_size=MANY,
+        ),
+        meanwhile=st.sampled_from(["nothing", "a kill", "a commit that fails", "a reload"]),
+        after=st.integers(0, 3),
+    )
+    def one_message_says_very_much(self, said: list[dict[str, object]], meanwhile: str, after: int) -> None:
+        """More than one decision takes; ``meanwhile`` comes after so many of them."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(decide, "PIECE", 2)
+            self.run(self._say_much(said, meanwhile, after))
+            self.run(self._all_is_decided())
+        books = self.run(books_of(self.journal, [SENSOR]))
+        for each in self.acknowledged_of_many:
+            verdicts = books.messages[each].verdicts
+            assert [verdict.index for verdict in verdicts] == list(range(MANY)), "each item has its fate, in order"
+
+    async def _say_much(self, said: list[dict[str, object]], meanwhile: str, after: int) -> None:
+        running = asyncio.ensure_future(self.intake.run())
+        if meanwhile == "a commit that fails":
+            self.failing, self.failing_after = errno.EIO, after
+        sending = asyncio.ensure_future(self.intake.submit(message_of(self.clock, said)))
+        commits = self.commits
+        while meanwhile != "nothing" and self.commits < commits + after and not sending.done():
+            await asyncio.sleep(0)
+        if meanwhile == "a kill":
+            await self._reopen_copy()
+        elif meanwhile == "a reload":
+            self.reload()
+        receipt: Receipt | None = None
+        if meanwhile != "a kill":
+            receipt = await sending
+            await self._nothing_is_left()
+        sending.cancel()
+        running.cancel()
+        await asyncio.gather(running, sending, return_exceptions=True)
+        self.failing = self.failing_after = 0
+        if receipt is not None and receipt.kept:
+            assert receipt.message is not None
+            self.acknowledged.append(receipt.message)
+            self.acknowledged_of_many.append(receipt.message)
+
+    async def _all_is_decided(self) -> None:
+        """What a kill left of messages is gone on with at the next start."""
+        await self.intake.restore()
+        running = asyncio.ensure_future(self.intake.run())
+        await self._nothing_is_left()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    async def _nothing_is_left(self) -> None:
+        while self.intake.decided_in_part or await self._something_is_due():
+            await asyncio.sleep(0.001)
+        assert await self.journal.undecided(None) is None
+
     @rule(doors=st.sets(st.sampled_from(["1", "2"])))
     def all_that_is_open_is_told(self, doors: set[str]) -> None:
         assert self.run(self._submit([{"open": sorted(doors)}])) == 1
@@ -152,11 +227,14 @@ class LedgerMachine(RuleBasedStateMachine):
         running = asyncio.ensure_future(self.intake.run())
         try:
             async with asyncio.timeout(10):
-                while any(row.remaining == 0.0 for row in (await self.journal.state([SENSOR])).values()):
+                while await self._something_is_due():
                     await asyncio.sleep(0.001)
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+
+    async def _something_is_due(self) -> bool:
+        return any(row.remaining == 0.0 for row in (await self.journal.state([SENSOR])).values())
 
     @rule(number=st.sampled_from([errno.EIO, errno.ENOSPC]))
     def a_commit_fails(self, number: int) -> None:

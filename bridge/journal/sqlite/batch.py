@@ -24,12 +24,13 @@ class NoRoom(Undone, Full):
 
 
 class Waiting:
-    """A decision on its way to the disk."""
+    """A decision on its way to the disk. ``items``: verdicts and events it has, 1 at least."""
 
-    __slots__ = ("decision", "future", "size")
+    __slots__ = ("decision", "future", "items", "size")
 
     def __init__(self, decision: Decision, size: int, future: asyncio.Future[None]) -> None:
         self.decision = decision
+        self.items = max(1, len(decision.verdicts), len(decision.events))
         self.size = size
         self.future = future
 

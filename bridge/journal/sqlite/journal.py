@@ -26,9 +26,10 @@ from bridge.journal.contract import (
     Record,
     StateRow,
     Totals,
+    Undecided,
     Undone,
 )
-from bridge.journal.sqlite import feed, figures, reads
+from bridge.journal.sqlite import feed, figures, pieces, reads
 from bridge.journal.sqlite.backup import tape_of
 from bridge.journal.sqlite.batch import Settling, Waiting
 from bridge.journal.sqlite.budget import Budget, Budgets
@@ -215,6 +216,9 @@ class SqliteJournal:
         now = self._clock.now().utc.timestamp()
         over = self._facts.all()
         return await self._reader.ask(lambda connection: reads.timers(connection, now, over))
+
+    async def undecided(self, after: MessageId | None) -> Undecided | None:
+        return await self._reader.ask(lambda connection: pieces.next_undecided(connection, after))
 
     async def position(self, name: str) -> Position | None:
         return reads.position(self._opened.reader, name)
@@ -421,6 +425,7 @@ class SqliteJournal:
             self._sleeper.cancel()
         self._lanes.on_timed = _no_sleeper
         await self._writer.drain(_CLOSING)
+        self._writer.closing = True  # from here on the connection is no longer the loop's
         await asyncio.to_thread(self._stop)
         self._writer.tell(JournalError("the journal has been closed"))
 

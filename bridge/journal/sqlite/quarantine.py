@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from bridge.model import Decision, Fate
+from bridge.model import Decision, Fate, Piece
 
 if TYPE_CHECKING:
     from bridge.journal.sqlite.rows import Rows
@@ -29,7 +29,7 @@ class Origins:
     def admit(self, rows: Rows, decision: Decision, arrived: float) -> bool:
         """Add the quarantined items there is room for; whether the message is worth keeping for anything."""
         any_kept = False
-        message = decision.message.id if decision.message is not None else ""
+        message = _message_of(decision)
         for item in decision.quarantined:
             origin = item.origin if item.origin in self._kept or len(self._kept) < ORIGINS else OTHERS
             kept, dropped = rows.origins.get(origin, (0, 0))
@@ -72,3 +72,10 @@ class Origins:
                 "kept = kept + excluded.kept, dropped = dropped + excluded.dropped",
                 [(origin, kept, dropped) for origin, (kept, dropped) in added.items()],
             )
+
+
+def _message_of(decision: Decision) -> str:
+    named = decision.message or decision.piece
+    if named is None:
+        return ""
+    return named.message if isinstance(named, Piece) else named.id

@@ -33,7 +33,10 @@ _OLD_EVENTS = (
     "EXISTS (SELECT 1 FROM delivery d WHERE d.event = e.seq AND d.state < 2) "
     "FROM event e WHERE e.seq > ? ORDER BY e.seq LIMIT ?"
 )
-_OLD_MESSAGES = "SELECT seq, id, arrived < ?, verdicts, media FROM message WHERE seq > ? ORDER BY seq LIMIT ?"
+_OLD_MESSAGES = (
+    "SELECT seq, id, arrived < ? AND NOT EXISTS (SELECT 1 FROM piece p WHERE p.message = m.id), verdicts, media "
+    "FROM message m WHERE seq > ? ORDER BY seq LIMIT ?"
+)
 
 Write = Callable[[sqlite3.Connection, Rows], tuple[int, int]]
 """Removes some; how many were removed, and up to which row it has looked (0: to the end)."""

@@ -13,8 +13,9 @@ from bridge.journal.sqlite.facts import Changes, append, value_of
 from bridge.journal.sqlite.lanes import Entry, LaneQueue, Lanes
 from bridge.journal.sqlite.ledger import AMENDMENTS, DELIVERIES, EVENTS, ITEMS, MEDIA_BYTES, MESSAGES, Sums
 from bridge.journal.sqlite.media import pictures_of
+from bridge.journal.sqlite.pieces import Decided, first
 from bridge.journal.sqlite.quarantine import Origins
-from bridge.model import Action, Decision, EventId, KeptMessage, SensorEvent, StateChange, Urgency
+from bridge.model import Action, Decision, EventId, KeptMessage, Piece, SensorEvent, StateChange, Urgency
 
 Stored = tuple[SensorEvent, int, int]
 """An event with its ``seq`` and the bytes it takes."""
@@ -55,6 +56,8 @@ class Rows:
         self.positions: dict[str, str] = {}
         self.quarantined: list[tuple[str, int, str, str, str | None, float, bool, str]] = []
         self.adoptions: list[Adoption] = []
+        self.begun: list[Piece] = []
+        self.pieces: list[Decided] = []
         self.origins: dict[str, tuple[int, int]] = {}
         self.begins: list[tuple[int, float, int]] = []
         self.settles: list[tuple[int, float | None, float | None, float | None, str, str, bool, int]] = []
@@ -99,6 +102,10 @@ class Rows:
             many(_QUARANTINE, self.quarantined)
         for adoption in self.adoptions:
             adoption.write(connection, self)
+        for piece in self.begun:
+            first(connection, piece)
+        for decided in self.pieces:
+            decided.write(connection, self)
 
     def update(self, connection: sqlite3.Connection) -> None:
         """Write what changed: begun marks and outcomes."""
@@ -136,8 +143,14 @@ class Recorder:
         """
         at = decision.at.utc.timestamp()
         kept = self._origins.admit(rows, decision, at) if decision.quarantined else True
+        piece = decision.piece
         if decision.message is not None:
-            self._add_message(rows, decision.message, decision, kept)
+            self._add_message(rows, decision.message, decision, kept or piece is not None)
+            if piece is not None:
+                rows.begun.append(piece)
+        elif piece is not None:
+            rows.pictures.extend(pictures_of(self._folder, piece.media))
+            rows.pieces.append(Decided(piece, decision.verdicts))
         elif decision.adopted is not None:
             rows.pictures.extend(pictures_of(self._folder, decision.adopted.media))
             rows.adoptions.append(Adoption(decision.adopted, decision.verdicts, self._origins))
@@ -229,8 +242,9 @@ def size_of(decision: Decision) -> int:
         size += len(message.message.body)
         for picture in message.media:
             size += len(picture.data)
-    if decision.adopted is not None:
-        for picture in decision.adopted.media:
+    later = decision.adopted or decision.piece
+    if later is not None:
+        for picture in later.media:
             size += len(picture.data)
     for event in decision.events:
         size += 512 + len(event.detail)

@@ -74,7 +74,14 @@ CREATE TABLE change_unreadable (seq INTEGER PRIMARY KEY, why TEXT NOT NULL, pack
 """
 """Facts are appended to ``change`` before they are merged into ``state``."""
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _ADOPTION, _APPENDED)
+_PIECES = f"""
+CREATE TABLE piece (
+    message TEXT NOT NULL, place INTEGER NOT NULL, verdicts BLOB NOT NULL, media BLOB NOT NULL, closed TEXT,
+    PRIMARY KEY (message, place)){WITHOUT_ROWID}
+"""
+"""What is decided of messages that are not decided to the end."""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _ADOPTION, _APPENDED, _PIECES)
 """``MIGRATIONS[n]`` takes a journal from version n to n + 1. Append, never change one that was released."""
 
 

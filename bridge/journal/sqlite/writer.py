@@ -34,7 +34,8 @@ from bridge.model import Delivered
 log = logging.getLogger("bridge.journal")
 T = TypeVar("T")
 
-BATCH_DECISIONS = 256
+BATCH_ITEMS = 128
+"""Decisions in one batch, those of messages with many items counted by those: to write them holds the loop up."""
 BATCH_BYTES = 8 * 2**20
 LINGER = 0.02
 """Seconds an outcome that nobody waits for may wait for company. Were it lost in a crash, the delivery would be looked
@@ -88,6 +89,8 @@ class Writer:
         self.stale = False
         """Decisions were undone and nobody has looked at ``generation`` since: what is decided now is wrong."""
         self.fenced: Fenced | None = None
+        self.closing = False
+        """What is handed in now is not written; ``tell`` says so."""
         self.on_committed: Callable[[float], None] | None = None
         """Called after each batch with the seconds it took to be durable."""
         self._began = 0.0
@@ -144,11 +147,12 @@ class Writer:
         self.wake()
 
     def _take_decisions(self) -> list[Waiting]:
-        size = count = 0
+        size = count = items = 0
         for waiting in self._decisions:
-            if count >= BATCH_DECISIONS or size >= BATCH_BYTES:
+            if items >= BATCH_ITEMS or size >= BATCH_BYTES:
                 break
             size += waiting.size
+            items += waiting.items
             count += 1
         taken, self._decisions = self._decisions[:count], self._decisions[count:]
         self.queued_bytes -= size
@@ -158,7 +162,7 @@ class Writer:
 
     def _build(self) -> None:
         self._scheduled = False
-        if self._busy or self.fenced is not None:
+        if self._busy or self.fenced is not None or self.closing:
             return
         if not self._pending():
             self._say_idle()
