@@ -7,6 +7,7 @@ import json
 import os
 import sys
 
+import msgspec
 import pytest
 
 from bridge.cli.rehearsal import Rehearsal
@@ -27,6 +28,7 @@ from bridge.model import (
     MessageId,
     NewDelivery,
     Origin,
+    Piece,
     Retry,
     SensorId,
     StateChange,
@@ -149,3 +151,22 @@ def test_a_delivery_that_is_settled_before_its_decision_is_told_counts_too() -> 
     rehearsal.settled(head(1), Delivered())
     rehearsal.decided(raised(1))
     assert rehearsal.done.is_set()
+
+
+def piece(number: int, place: int, last: bool) -> Decision:
+    """A piece of message 1 that raises this event."""
+    first = place == 0
+    return msgspec.structs.replace(
+        raised(number), message=message(1) if first else None, piece=Piece(MessageId("m1"), place, last)
+    )
+
+
+def test_it_waits_for_the_rest_of_a_message_that_is_decided_in_pieces(capsys: pytest.CaptureFixture[str]) -> None:
+    rehearsal = Rehearsal(Teller(as_json=False), 1)
+    for number, made in enumerate((piece(1, 0, False), piece(2, 1, False), piece(3, 2, True)), 1):
+        rehearsal.decided(made)
+        assert not rehearsal.done.is_set()
+        rehearsal.settled(head(number), Delivered())
+        assert rehearsal.done.is_set() == (number == 3)
+    assert (rehearsal.messages, rehearsal.events) == (1, 3)
+    assert capsys.readouterr().out.count("message m1, more of it") == 2

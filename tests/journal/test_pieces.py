@@ -107,7 +107,7 @@ async def test_a_sender_over_its_cap_of_the_quarantine_does_not_lose_the_rest_of
     bench: Bench,
 ) -> None:
     journal = await bench.open(settings=JournalSettings(path=Path(), quarantine_per_origin=1))
-    await journal.commit(unknown("10.0.0.21"))
+    await journal.commit(unknown("lpr 10.0.0.21 /gate"))
     made = first()
     origin = "lpr 10.0.0.21 /gate"
     only = (Verdict(0, Fate.QUARANTINED, why="nobody"),)
