@@ -119,3 +119,9 @@ def test_what_all_items_of_a_message_tell_alike_is_gone_through_once(
     assert len(looks) <= 3
     assert [event.condition for event in decision.events if event.state is State.RESTORED] == ["doors|old"]
     assert len(decision.events) == 301
+
+
+def test_what_begins_between_two_that_tell_the_same_is_closed_by_the_second(bench: Bench) -> None:
+    decision = bench.say(fine(), door(condition="stream|1|a"), fine())
+    opened, closed = decision.events
+    assert (closed.id, closed.closes) == ("m1.2-r0", opened.id)

@@ -137,6 +137,7 @@ class HeldJournal:
         self.rows: dict[StateKey, StateRow] = {}
         self.refuse: Exception | None = None
         self.loads: list[SensorId] = []
+        self.left: Undecided | None = None
 
     def commit(self, decision: Decision) -> asyncio.Future[None]:
         if self.refuse is not None:
@@ -170,7 +171,7 @@ class HeldJournal:
         return [row for row in self.rows.values() if row.remaining is not None]
 
     async def undecided(self, after: MessageId | None) -> Undecided | None:
-        return None
+        return self.left if after is None else None
 
     async def position(self, name: str) -> Position | None:
         return None

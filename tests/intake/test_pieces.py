@@ -10,8 +10,19 @@ import pytest
 
 from bridge.decide.decide import PIECE
 from bridge.intake import Intake
-from bridge.journal.contract import StateRow, Undone
-from bridge.model import Decision, Fate, Message, Receipt, ReceiptKind, SensorId, StateKey
+from bridge.journal.contract import MessageRecord, StateRow, Undecided, Undone
+from bridge.model import (
+    Decision,
+    Fate,
+    Message,
+    MessageId,
+    Piece,
+    Receipt,
+    ReceiptKind,
+    SensorId,
+    StateKey,
+    Verdict,
+)
 from bridge.supervision import Conditions
 from tests.intake.conftest import message, message_of, site_with_words
 from tests.intake.test_intake import Door
@@ -160,6 +171,28 @@ async def test_a_rest_that_cannot_be_decided_is_quarantined_and_holds_nobody(
     after = gate.deciding(message(gate.clock, id=9999))
     await gate.kept_one_by_one(after)
     assert after.result().kind is ReceiptKind.ACCEPTED
+
+
+async def test_what_a_crash_left_is_decided_at_the_next_start_as_of_when_it_came() -> None:
+    gate = Gate()
+    sent = gate.much(many=4)
+    sent = msgspec.structs.replace(
+        sent, body=msgspec.json.encode([{"id": n, "thing": n, "hold": 60} for n in range(4)])
+    )
+    record = MessageRecord(
+        id=MessageId("m1"), message=sent, verdicts=(Verdict(0, Fate.RAISED), Verdict(1, Fate.RAISED))
+    )
+    gate.journal.left = Undecided(record, Piece(MessageId("m1"), 3, last=False))
+    gate.clock.seconds += 50.0
+    await gate.intake.restore()
+    running = asyncio.create_task(gate.intake.run())
+    later = gate.deciding(message(gate.clock, id=9))
+    rest, after = await gate.kept_one_by_one(later)
+    running.cancel()
+    assert [verdict.index for verdict in rest.verdicts] == [2, 3]
+    assert (rest.piece, rest.message, after.piece) == (Piece(MessageId("m1"), 4, last=True), None, None)
+    assert rest.at.utc == sent.arrived.utc
+    assert gate.clock.now().monotonic - rest.at.monotonic == 50.0, "a hold of 60 s has 10 s left"
 
 
 async def test_facts_of_a_thousand_sensors_are_loaded_in_one_pass_over_them() -> None:
