@@ -12,8 +12,8 @@ import heapq
 import itertools
 import logging
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
+from typing import Any, Protocol
 
 import msgspec
 
@@ -24,7 +24,7 @@ from bridge.decide.decide import PIECE, decide, decide_piece, decide_timer, sens
 from bridge.decide.in_service import SERVICE, Said, read
 from bridge.decide.memory import Fact, Memory
 from bridge.fetching import Turn, Turns
-from bridge.journal.contract import Fenced, Full, Journal, JournalError, MessageRecord, StateRow, Undone
+from bridge.journal.contract import Fenced, Full, Journal, JournalError, MessageRecord, StateRow, Undecided, Undone
 from bridge.linking import with_pictures
 from bridge.model import (
     Adopted,
@@ -153,7 +153,7 @@ class Intake:
         self._waiting = 0
         self._large: dict[tuple[ConnectorId, str, str], asyncio.Future[None]] = {}
         """By origin, the last message that waits for a large one to be read."""
-        self._remainders = Remainders(self._decide_next, clock)
+        self._remainders = Remainders(self, clock)
         self._stopping = False
         self.heard: dict[SensorId, Instant] = {}
         """When each sensor was last heard: for status and supervision. Test events are not the sensor's."""
@@ -229,14 +229,8 @@ class Intake:
         messages of their sensors wait for it. Before any connector runs. Raises JournalError."""
         found = await self._journal.undecided(None)
         while found is not None:
-            record = found.record
-            now = self._clock.now()
-            arrived = record.message.arrived.utc
-            at = Instant(arrived, now.monotonic - (now.utc - arrived).total_seconds())
-            decided = {verdict.index for verdict in record.verdicts}
-            routed = await asyncio.to_thread(self._route, record.message)
-            self._remainders.add(Rest(routed, self._site, at, found.piece, decided))
-            found = await self._journal.undecided(record.id)
+            self._remainders.add(await self._rest_of(found))
+            found = await self._journal.undecided(found.record.id)
 
     @property
     def decided_in_part(self) -> int:
@@ -323,8 +317,8 @@ class Intake:
             return Receipt(ReceiptKind.ACCEPTED, later, rest.piece.message)
         return _receipt(rest.fates, rest.quarantined, rest.piece.message)
 
-    async def _decide_next(self, rest: Rest) -> None:
-        """Decide and commit the next piece of a message that is in the journal. Raises JournalError."""
+    async def decide_next(self, rest: Rest) -> Coroutine[Any, Any, None]:
+        """For ``Remainders``: the next piece of a message that is in the journal."""
         if rest.site is not self._site:  # another site meanwhile: its sensors are those that count
             site = self._site
             rest.read_as(await asyncio.to_thread(self._route, rest.routed.message), site)
@@ -334,14 +328,30 @@ class Intake:
             await self._load(sensors)
             at, before = rest.arrived, rest.piece
             try:
-                decision = decide_piece(self._site, rest.routed, rest.piece.message, self._memory, at, before=before)
+                decision = decide_piece(self._site, rest.routed, before.message, self._memory, at, before=before)
             except Exception as error:  # as in _decide
-                log.exception("the rest of message %s could not be decided", rest.piece.message)
-                why = f"deciding it failed: {error!r}"
-                decision = undecided(rest.routed, rest.piece.message, at, why, before)
+                log.exception("the rest of message %s could not be decided", before.message)
+                decision = undecided(rest.routed, before.message, at, f"deciding it failed: {error!r}", before)
             commit = self._commit(decision, sensors)
-        await self._committed(decision, commit, sensors)
         rest.decided(decision)
+        return self._committed(decision, commit, sensors)
+
+    async def left_of(self, message: MessageId) -> Rest | None:
+        """For ``Remainders``: what the journal says is left of a message."""
+        found = await self._journal.undecided(None)
+        while found is not None and found.record.id != message:
+            found = await self._journal.undecided(found.record.id)
+        return None if found is None else await self._rest_of(found)
+
+    async def _rest_of(self, found: Undecided) -> Rest:
+        """As of when the message came, by this process's clock."""
+        record = found.record
+        now = self._clock.now()
+        arrived = record.message.arrived.utc
+        at = Instant(arrived, now.monotonic - (now.utc - arrived).total_seconds())
+        site = self._site
+        routed = await asyncio.to_thread(self._route, record.message)
+        return Rest(routed, site, at, found.piece, {verdict.index for verdict in record.verdicts})
 
     async def _with_pictures(self, turn: Turn, message: Message, routed: Routed, fired: bool) -> Routed:
         """The message with what its links brought, once it is its turn."""

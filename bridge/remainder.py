@@ -1,8 +1,8 @@
 """What is left of messages that say very much: decided piece by piece, while other sensors' messages go between.
 
-The first piece is committed with the message, so from then on it is kept; the rest follows, each piece in a commit of
-its own. What a stop or a crash leaves is found in the journal at the next start. Until all of it is decided, later
-messages of the same sensors wait: order is kept.
+The first piece is committed with the message, so from then on it is kept; the rest follows, a few pieces on their way
+to the disk at a time. What a stop, a crash or a failing disk leaves of it is found in the journal. Until all of a
+message is decided, later messages of its sensors wait: order is kept.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Coroutine, Iterable, Sequence
+from typing import Any, Protocol
 
 from bridge.clock import Clock
 from bridge.config.site import Site
 from bridge.journal.contract import Fenced, JournalError
-from bridge.model import Decision, Fate, Instant, Piece, Quarantined, SensorId
+from bridge.model import Decision, Fate, Instant, MessageId, Piece, Quarantined, SensorId
 from bridge.routing import Routed
 
 log = logging.getLogger("bridge.remainder")
@@ -24,6 +25,9 @@ PATIENCE = 30.0
 """Seconds that a message waits for one before it to be decided to the end; then its sender is told "later"."""
 AGAIN = 2.0
 """Seconds until it is tried again when the journal could not keep a piece."""
+AT_ONCE = 2
+"""Pieces that are decided and not yet durable. More would stand in one batch and hold the loop up as if they were one;
+with one alone a slow disk holds up whoever waits behind: seen in the demo on a busy machine, 0.15 s for 200 items."""
 
 
 class Rest:
@@ -47,7 +51,7 @@ class Rest:
         """The first one, if there is any: it says why."""
         loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[None] = loop.create_future()
-        """All of it is decided, or was never kept."""
+        """All of it is decided, or was never kept, or somebody else goes on with it."""
         self.answer: asyncio.Future[str] = loop.create_future()
         """For the sender: "", or why it will take a while."""
         self._done = set(done)
@@ -58,7 +62,11 @@ class Rest:
         left = tuple([each for each in routed.items if each.item.index not in self._done])
         self.routed = Routed(routed.message, left)
         self.site = site
-        self.sensors = tuple(dict.fromkeys(each.sensor.id for each in left if each.sensor is not None))
+
+    @property
+    def sensors(self) -> set[SensorId]:
+        """Whose order the rest is part of."""
+        return {each.sensor.id for each in self.routed.items if each.sensor is not None}
 
     def decided(self, decision: Decision) -> None:
         """One piece more."""
@@ -70,11 +78,20 @@ class Rest:
         self.routed = Routed(self.routed.message, self.routed.items[len(decision.verdicts) :])
 
 
-class Remainders:
-    """``decide``: decides and commits the next piece of a rest. Raises JournalError, and then none of it is kept."""
+class Deciding(Protocol):
+    """As much of the intake as is needed here."""
 
-    def __init__(self, decide: Callable[[Rest], Awaitable[None]], clock: Clock) -> None:
-        self._decide = decide
+    async def decide_next(self, rest: Rest) -> Coroutine[Any, Any, None]:
+        """Decide the next piece and hand it to the journal; ``rest`` is then what is left after it. What is returned
+        waits until the piece is durable. Both raise JournalError: then this piece is not kept, nor are those after."""
+
+    async def left_of(self, message: MessageId) -> Rest | None:
+        """What is left of a message by the journal, None for nothing. Raises JournalError."""
+
+
+class Remainders:
+    def __init__(self, deciding: Deciding, clock: Clock) -> None:
+        self._deciding = deciding
         self._clock = clock
         self._holders: dict[SensorId, Rest] = {}
         self._left: deque[Rest] = deque()
@@ -86,8 +103,7 @@ class Remainders:
 
     def add(self, rest: Rest) -> None:
         """Its first piece is decided: from now on its sensors' messages wait."""
-        for sensor in rest.sensors:
-            self._holders[sensor] = rest
+        self._hold(rest)
         self._left.append(rest)
         self._some_left.set()
 
@@ -99,48 +115,79 @@ class Remainders:
         """Wait until ``holds`` says no. Raises JournalError when that takes too long."""
         try:
             async with asyncio.timeout(PATIENCE):
-                while (
-                    holder := next((self._holders[each] for each in sensors if each in self._holders), None)
-                ) is not None:
+                while (holder := self._holder(sensors)) is not None:
                     await asyncio.shield(holder.ended)
         except TimeoutError:
             raise JournalError("an earlier message of this sensor is still being decided") from None
 
     async def run(self) -> None:
-        """Decide what is left, one piece in a commit, first come, first decided; until cancelled."""
-        while True:
-            await self._some_left.wait()
-            rest = self._left[0]
-            try:
-                await self._finish(rest)
-            except Fenced:
-                return  # another process has the journal, and with it this task
-            except JournalError as error:
-                why = f"the rest of it is decided later: {error}"
-                log.warning("message %s is kept; %s", rest.piece.message, why)
-                if not rest.answer.done():
-                    rest.answer.set_result(why)
-                await self._clock.sleep(AGAIN)
-                continue
-            self._end(rest)
+        """Decide what is left, first come, first decided; until cancelled."""
+        try:
+            while True:
+                await self._some_left.wait()
+                rest = self._left[0]
+                try:
+                    if await _is_kept(rest):
+                        await self._finish(rest)
+                    self._end(rest, None)
+                except JournalError as error:
+                    self._end(rest, await self._left_after(rest, error))
+        except Fenced:
+            return  # another process has the journal, and with it this task
 
     async def _finish(self, rest: Rest) -> None:
-        if rest.first is not None:
-            try:
-                await asyncio.shield(rest.first)
-            except JournalError:
-                return  # it was never kept, and its sender is told so
-            rest.first = None
-        while not rest.piece.last:
-            await self._decide(rest)
+        under_way: deque[asyncio.Task[None]] = deque()
+        try:
+            while not rest.piece.last or under_way:
+                if not rest.piece.last:
+                    under_way.append(asyncio.ensure_future(await self._deciding.decide_next(rest)))
+                    await asyncio.sleep(0)  # whatever else is to be done comes between
+                if rest.piece.last or len(under_way) == AT_ONCE:
+                    await under_way[0]
+                    under_way.popleft()
+        finally:
+            await asyncio.gather(*under_way, return_exceptions=True)
 
-    def _end(self, rest: Rest) -> None:
+    async def _left_after(self, rest: Rest, error: JournalError) -> Rest | None:
+        """What is left once the journal can be asked, and tried, again. Raises Fenced."""
+        while True:
+            if isinstance(error, Fenced):
+                raise error
+            why = f"the rest of it is decided later: {error}"
+            log.warning("message %s is kept; %s", rest.piece.message, why)
+            if not rest.answer.done():
+                rest.answer.set_result(why)
+            await self._clock.sleep(AGAIN)
+            try:
+                return await self._deciding.left_of(rest.piece.message)
+            except JournalError as again:
+                error = again
+
+    def _holder(self, sensors: Iterable[SensorId]) -> Rest | None:
+        return next((self._holders[sensor] for sensor in sensors if sensor in self._holders), None)
+
+    def _hold(self, rest: Rest) -> None:
+        for sensor in rest.sensors:
+            self._holders[sensor] = rest
+
+    def _end(self, rest: Rest, following: Rest | None) -> None:
         self._left.popleft()
+        self._holders = {sensor: holder for sensor, holder in self._holders.items() if holder is not rest}
+        if following is not None:
+            self._hold(following)
+            self._left.appendleft(following)
         if not self._left:
             self._some_left.clear()
-        for sensor, holder in [*self._holders.items()]:
-            if holder is rest:
-                del self._holders[sensor]
         rest.ended.set_result(None)
         if not rest.answer.done():
             rest.answer.set_result("")
+
+
+async def _is_kept(rest: Rest) -> bool:
+    """Whether the message is, once that is certain; if not, its sender is told so elsewhere."""
+    if rest.first is not None:
+        try:
+            await asyncio.shield(rest.first)
+        except JournalError:
+            return False
+    return True

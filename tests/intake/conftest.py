@@ -11,7 +11,7 @@ import msgspec
 
 from bridge.config.site import Site
 from bridge.decide.rules import Rule
-from bridge.journal.contract import StateRow, Undecided
+from bridge.journal.contract import MessageRecord, StateRow, Undecided
 from bridge.model import (
     Collapse,
     Complete,
@@ -137,7 +137,8 @@ class HeldJournal:
         self.rows: dict[StateKey, StateRow] = {}
         self.refuse: Exception | None = None
         self.loads: list[SensorId] = []
-        self.left: Undecided | None = None
+        self.left: dict[MessageId, Undecided] = {}
+        """Messages that are decided in part."""
 
     def commit(self, decision: Decision) -> asyncio.Future[None]:
         if self.refuse is not None:
@@ -148,6 +149,7 @@ class HeldJournal:
 
     def keep(self) -> None:
         for decision, future in self.committing:
+            self._keep_piece(decision)
             for change in decision.changes:
                 self.rows.pop(change.key, None)
                 if change.value is not None:
@@ -171,7 +173,19 @@ class HeldJournal:
         return [row for row in self.rows.values() if row.remaining is not None]
 
     async def undecided(self, after: MessageId | None) -> Undecided | None:
-        return self.left if after is None else None
+        later = [found for id, found in sorted(self.left.items()) if after is None or id > after]
+        return later[0] if later else None
+
+    def _keep_piece(self, decision: Decision) -> None:
+        piece = decision.piece
+        if piece is None:
+            return
+        before = self.left.pop(piece.message, None)
+        told = before.record.verdicts if before is not None else ()
+        said = before.record.message if before is not None else decision.message and decision.message.message
+        if not piece.last and said is not None:
+            record = MessageRecord(id=piece.message, message=said, verdicts=(*told, *decision.verdicts))
+            self.left[piece.message] = Undecided(record, piece)
 
     async def position(self, name: str) -> Position | None:
         return None

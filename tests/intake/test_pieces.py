@@ -23,6 +23,7 @@ from bridge.model import (
     StateKey,
     Verdict,
 )
+from bridge.remainder import AT_ONCE
 from bridge.supervision import Conditions
 from tests.intake.conftest import message, message_of, site_with_words
 from tests.intake.test_intake import Door
@@ -66,16 +67,16 @@ async def gate() -> AsyncIterator[Gate]:
     await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_its_pieces_are_committed_one_after_the_other_and_then_it_is_answered(gate: Gate) -> None:
-    receipt = gate.deciding(gate.much())
+async def test_a_few_of_its_pieces_are_on_their_way_to_the_disk_at_a_time_and_then_it_is_answered(gate: Gate) -> None:
+    receipt = gate.deciding(gate.much(many=10 * PIECE))
     sizes = []
     while not receipt.done():
         await gate.settled([receipt])
         sizes.append([len(indexes) for indexes in gate.waiting()])
         gate.journal.keep()
-    assert len(sizes) > 3
-    assert all(len(each) <= 1 for each in sizes), "one piece in a commit"
-    assert sum(map(sum, sizes)) == MANY
+    assert len(sizes) > 2
+    assert all(len(each) <= AT_ONCE for each in sizes)
+    assert sum(map(sum, sizes)) == 10 * PIECE
     assert receipt.result().kind is ReceiptKind.ACCEPTED
 
 
@@ -182,7 +183,7 @@ async def test_what_a_crash_left_is_decided_at_the_next_start_as_of_when_it_came
     record = MessageRecord(
         id=MessageId("m1"), message=sent, verdicts=(Verdict(0, Fate.RAISED), Verdict(1, Fate.RAISED))
     )
-    gate.journal.left = Undecided(record, Piece(MessageId("m1"), 3, last=False))
+    gate.journal.left[record.id] = Undecided(record, Piece(record.id, 3, last=False))
     gate.clock.seconds += 50.0
     await gate.intake.restore()
     running = asyncio.create_task(gate.intake.run())

@@ -34,8 +34,9 @@ from bridge.model import Delivered
 log = logging.getLogger("bridge.journal")
 T = TypeVar("T")
 
-BATCH_ITEMS = 128
-"""Decisions in one batch, those of messages with many items counted by those: to write them holds the loop up."""
+BATCH_ITEMS = 100
+"""Decisions in one batch, those of messages with many items counted by those: to write them holds the loop up, by some
+50 µs an item. Of a message that is decided in pieces it takes one piece."""
 BATCH_BYTES = 8 * 2**20
 LINGER = 0.02
 """Seconds an outcome that nobody waits for may wait for company. Were it lost in a crash, the delivery would be looked
@@ -149,7 +150,7 @@ class Writer:
     def _take_decisions(self) -> list[Waiting]:
         size = count = items = 0
         for waiting in self._decisions:
-            if items >= BATCH_ITEMS or size >= BATCH_BYTES:
+            if count and (items + waiting.items > BATCH_ITEMS or size >= BATCH_BYTES):
                 break
             size += waiting.size
             items += waiting.items
