@@ -1,10 +1,11 @@
 # Each target sets itself up: a virtual environment in .venv, made once per change of pyproject.toml.
 #
 #   make demo [FOR=20s]   the main job on this machine, nothing to configure
-#   make test             all tests but the long ones
+#   make test             all tests but the long ones and the fault tests
 #   make check            lint, format and types
 #   make faults           the kill test and the other fault tests at full length (KILLS=1000)
 #   make faults-ci        the same, short enough for every change (KILLS=200)
+#   make zoneminder       the tests against the real ZoneMinder, which it installs (Debian, as root)
 #   make bench            the benchmarks, against the goals written beside them
 #   make clean            remove the virtual environment and what tools left
 
@@ -18,7 +19,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 STAMPS := $(VENV)/stamps
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check faults faults-ci bench clean peers
+.PHONY: help demo test check faults faults-ci zoneminder bench clean peers
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -53,7 +54,7 @@ demo: $(STAMPS)/runtime
 	@$(BIN)/vms-bridge demo $(if $(FOR),--for $(FOR)) $(ARGS)
 
 test: $(STAMPS)/dev peers
-	@$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile --ignore tests/faults $(ARGS)
 
 check: $(STAMPS)/dev
 	@$(BIN)/ruff check .
@@ -65,6 +66,10 @@ faults: $(STAMPS)/dev peers
 
 faults-ci: $(STAMPS)/dev peers
 	@KILLS=$${KILLS:-200} $(BIN)/python -m pytest tests/faults --timeout 1200 $(ARGS)
+
+zoneminder: $(STAMPS)/dev
+	@sh tests/vms/zoneminder/real_install.sh
+	@$(BIN)/python -m pytest tests/vms/zoneminder/test_the_real_one.py --timeout 400 $(ARGS)
 
 bench: $(STAMPS)/bench
 	@$(BIN)/python -m tests.benchmarks $(ARGS)

@@ -45,7 +45,7 @@ from bridge.model import (
     Urgency,
 )
 from bridge.observer import Observer
-from bridge.remainder import Remainders, Rest
+from bridge.remainder import Place, Remainders, Rest
 from bridge.routing import Routed, RoutedItem, Router
 from bridge.supervision import Conditions
 
@@ -258,29 +258,35 @@ class Intake:
             routed = self._route(message)
         sensors = [sensor.id for sensor in sensors_of(routed)]
         turn = self._turns.take(routed, sensors) if self._turns is not None else None
+        place: Place | None = None
         self._waiting += 1
         try:
             if turn is not None:
                 routed = await self._with_pictures(turn, message, routed, fired is not None)
                 sensors = [sensor.id for sensor in sensors_of(routed)]
             while True:
-                if self._remainders.holds(sensors):
-                    routed = await self._behind(message, routed, sensors, fired is not None)
-                    sensors = [sensor.id for sensor in sensors_of(routed)]
                 if self._loading.busy or not self._ready(sensors):
                     async with self._loading:  # first come, first decided: those behind wait their turn
                         await self._load(sensors)
-                        if self._remainders.holds(sensors):
-                            continue
-                        pending = self._decide(message, routed, sensors, test=fired is not None)
-                else:
+                        if not self._remainders.must_wait(sensors, place):
+                            pending = self._decide(message, routed, sensors, test=fired is not None)
+                            break
+                        place = place or self._remainders.line_up(sensors)
+                elif not self._remainders.must_wait(sensors, place):
                     pending = self._decide(message, routed, sensors, test=fired is not None)
-                break
+                    break
+                else:
+                    place = place or self._remainders.line_up(sensors)
+                routed = await self._behind(place, message, routed, fired is not None)
+                sensors = [sensor.id for sensor in sensors_of(routed)]
+            message_id, decision, commit = pending
+            rest = None if decision.piece is None else self._rest(routed, decision, commit)
+            if place is not None:
+                self._remainders.leave(place)
             if turn is not None:
                 turn.decided()
-            message_id, decision, commit = pending
-            if decision.piece is not None:
-                return await self._in_pieces(routed, decision, commit, sensors)
+            if rest is not None:
+                return await self._in_pieces(rest, decision, commit, sensors)
             await self._committed(decision, commit, sensors)
         except Full as full:
             self._conditions.begin("journal", f"full: {full}")
@@ -292,25 +298,30 @@ class Intake:
             return Receipt(ReceiptKind.LATER, str(error), after=LATER)
         finally:
             self._waiting -= 1
+            if place is not None:
+                self._remainders.leave(place)
             if turn is not None:
                 turn.over()
         return _receipt({verdict.fate for verdict in decision.verdicts}, decision.quarantined, message_id)
 
-    async def _behind(self, message: Message, routed: Routed, sensors: Sequence[SensorId], fired: bool) -> Routed:
+    async def _behind(self, place: Place, message: Message, routed: Routed, fired: bool) -> Routed:
         """The message, once those of its sensors that came before are decided to the end. Raises JournalError."""
         site = self._site
-        await self._remainders.turn(sensors)
+        await self._remainders.turn(place)
         return routed if self._site is site or fired else self._route(message)
 
-    async def _in_pieces(
-        self, routed: Routed, decision: Decision, commit: asyncio.Future[None], sensors: Sequence[SensorId]
-    ) -> Receipt:
-        """The rest of a message whose first piece was decided just now. Its receipt waits until all of it is decided,
-        for what became of it; but it is kept before."""
+    def _rest(self, routed: Routed, decision: Decision, commit: asyncio.Future[None]) -> Rest:
+        """What is left of a message whose first piece was decided just now."""
         assert decision.piece is not None
         rest = Rest(routed, self._site, decision.at, decision.piece, (), commit)
         rest.decided(decision)
         self._remainders.add(rest)
+        return rest
+
+    async def _in_pieces(
+        self, rest: Rest, decision: Decision, commit: asyncio.Future[None], sensors: Sequence[SensorId]
+    ) -> Receipt:
+        """The receipt waits until all of the message is decided, for what became of it; but it is kept before."""
         await self._committed(decision, asyncio.shield(commit), sensors)
         later = await rest.answer
         if later:

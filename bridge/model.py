@@ -29,6 +29,10 @@ BRIDGE = "bridge"
 """The bridge's own id as a sensor that tells its faults, and its connector's and profile's. No other may have it."""
 
 
+TEST_TYPE = "bridge.test"
+"""The type of a test event that a person raises without saying of which type."""
+
+
 class Instant(msgspec.Struct, frozen=True):
     """One moment on both clocks: ``utc`` says when, ``monotonic`` (seconds) measures waiting."""
 
@@ -435,7 +439,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
     ``remote_id``: for an amendment, the id the VMS gave the raised event (None when unknown).
     ``possible_duplicate``: sent again after a search found nothing, so that a guard may see it twice.
-    ``attempts``: sends begun before this one.
+    ``attempts``: sends begun before this one. ``pictures``: bytes of those of the event's pictures that are kept;
+    filled at its sending, for a target that can take pictures.
     """
 
     event: SensorEvent
@@ -445,6 +450,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 0
     remote_id: str | None = None
     possible_duplicate: bool = False
+    pictures: Mapping[MediaId, bytes] = msgspec.field(default_factory=dict)
 
 
 class Delivered(msgspec.Struct, frozen=True):

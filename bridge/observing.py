@@ -10,6 +10,7 @@ from typing import Protocol
 from bridge.clock import Clock
 from bridge.config.site import Site
 from bridge.endpoints.status import EndpointStatus
+from bridge.journal.clips import Clips
 from bridge.journal.contract import Figures, Parked, Totals
 from bridge.metrics import health, process
 from bridge.metrics.health import Health
@@ -31,6 +32,9 @@ class Told(Protocol):
     async def parked(self) -> Iterable[Parked]: ...
 
     async def beat(self) -> None: ...
+
+    @property
+    def clips(self) -> Clips: ...
 
 
 class Taking(Protocol):
@@ -116,6 +120,7 @@ class Observing:
             now=self._clock.now().utc.timestamp(),
             totals=await self._journal.totals(),
             figures=await self._journal.figures(),
+            clips=await self._journal.clips.counts(),
             limit=site.journal.limit,
             refused=self._intake.refused,
             links={each.name: each.up for each in whole.links},

@@ -55,7 +55,7 @@ class Ports(msgspec.Struct, frozen=True):
 
 def ports_of(site: Site) -> Ports:
     """What has to be open, in the order of the site's file."""
-    lines = [_port(part, reach) for part, reach in _reaches(site)]
+    lines = [_port(part, reach) for part, reach in reaches_of(site)]
     named = sorted({line.destination for line in lines if not line.inbound and _is_name(line.destination)})
     if named:
         lookup = Reach(
@@ -67,7 +67,8 @@ def ports_of(site: Site) -> Ports:
     return Ports(site.name, tuple(lines), tuple(outside))
 
 
-def _reaches(site: Site) -> Iterator[tuple[str, Reach]]:
+def reaches_of(site: Site) -> Iterator[tuple[str, Reach]]:
+    """(what of the site asks for it, the connection) of each, as its class says it."""
     for name, connector in site.connectors.items():
         kind = connector_class(connector.settings.type)
         addresses: list[Address] = [
@@ -134,7 +135,7 @@ def _pictures(site: Site) -> Iterator[tuple[str, Reach]]:
 
 
 def _trouble(site: Site) -> Iterator[tuple[str, Reach]]:
-    from bridge.trouble.settings import TroubleMail, TroubleSyslog, TroubleWebhook
+    from bridge.trouble.settings import TroubleMail, TroubleMqtt, TroubleSyslog, TroubleWebhook
 
     for number, way in enumerate(site.trouble):
         part = f"trouble[{number}]"
@@ -145,6 +146,9 @@ def _trouble(site: Site) -> Iterator[tuple[str, Reach]]:
             yield from ((part, reach) for reach in found)
         elif isinstance(way, TroubleSyslog):
             yield part, _connecting(way.host, way.port, way.transport, "syslog", often, "some hundred bytes", why)
+        elif isinstance(way, TroubleMqtt):
+            speaks = "MQTT with TLS" if way.secure else "MQTT"
+            yield part, _connecting(way.host, way.port, "tcp", speaks, often, "some KiB", why)
         elif isinstance(way, TroubleMail):
             speaks = "SMTP" if way.security == "none" else "SMTP with TLS"
             yield part, _connecting(way.host, way.port, "tcp", speaks, often, "some KiB", why)

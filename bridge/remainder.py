@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Collection, Coroutine, Iterable, Sequence
+from collections.abc import Collection, Coroutine, Iterable
 from typing import Any, Protocol
 
 from bridge.clock import Clock
@@ -49,10 +49,7 @@ class Rest:
         self.fates: set[Fate] = set()
         self.quarantined: tuple[Quarantined, ...] = ()
         """The first one, if there is any: it says why."""
-        loop = asyncio.get_running_loop()
-        self.ended: asyncio.Future[None] = loop.create_future()
-        """All of it is decided, or was never kept, or somebody else goes on with it."""
-        self.answer: asyncio.Future[str] = loop.create_future()
+        self.answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """For the sender: "", or why it will take a while."""
         self._done = set(done)
         self.read_as(routed, site)
@@ -78,6 +75,16 @@ class Rest:
         self.routed = Routed(self.routed.message, self.routed.items[len(decision.verdicts) :])
 
 
+class Place:
+    """Where a message waits until those of its sensors that came before are decided to the end."""
+
+    __slots__ = ("sensors", "woken")
+
+    def __init__(self, sensors: frozenset[SensorId]) -> None:
+        self.sensors = sensors
+        self.woken = asyncio.Event()
+
+
 class Deciding(Protocol):
     """As much of the intake as is needed here."""
 
@@ -94,6 +101,8 @@ class Remainders:
         self._deciding = deciding
         self._clock = clock
         self._holders: dict[SensorId, Rest] = {}
+        self._lines: dict[SensorId, deque[Place]] = {}
+        """Who waits, by sensor, in the order they came; a sensor for whom nobody waits is not there."""
         self._left: deque[Rest] = deque()
         self._some_left = asyncio.Event()
 
@@ -107,18 +116,53 @@ class Remainders:
         self._left.append(rest)
         self._some_left.set()
 
-    def holds(self, sensors: Iterable[SensorId]) -> bool:
-        """Whether an earlier message of any of these is not decided to the end."""
-        return bool(self._holders) and any(sensor in self._holders for sensor in sensors)
+    # ---------------------------------------------------------------------------------------- messages that come later
 
-    async def turn(self, sensors: Sequence[SensorId]) -> None:
-        """Wait until ``holds`` says no. Raises JournalError when that takes too long."""
+    def must_wait(self, sensors: Iterable[SensorId], place: Place | None) -> bool:
+        """Whether an earlier message of any of these is not decided to the end, or others already wait for one.
+        ``place``: where this one waits, if it does."""
+        if place is not None:
+            return not self._is_first(place)
+        lines = self._lines
+        return bool(self._holders or lines) and any(each in self._holders or each in lines for each in sensors)
+
+    def line_up(self, sensors: Iterable[SensorId]) -> Place:
+        """Behind all that wait for these sensors; ``leave`` in any case."""
+        place = Place(frozenset(sensors))
+        for sensor in place.sensors:
+            self._lines.setdefault(sensor, deque()).append(place)
+        return place
+
+    async def turn(self, place: Place) -> None:
+        """Wait until it is this one's turn. Raises JournalError when that takes too long."""
         try:
             async with asyncio.timeout(PATIENCE):
-                while (holder := self._holder(sensors)) is not None:
-                    await asyncio.shield(holder.ended)
+                while not self._is_first(place):
+                    place.woken.clear()
+                    await place.woken.wait()
         except TimeoutError:
             raise JournalError("an earlier message of this sensor is still being decided") from None
+
+    def leave(self, place: Place) -> None:
+        """It is decided, or given up: the next may go."""
+        for sensor in place.sensors:
+            line = self._lines.get(sensor)
+            if line is None or place not in line:
+                continue
+            line.remove(place)
+            if not line:
+                del self._lines[sensor]
+        self._wake(place.sensors)
+
+    def _is_first(self, place: Place) -> bool:
+        return not any(each in self._holders or self._lines[each][0] is not place for each in place.sensors)
+
+    def _wake(self, sensors: Iterable[SensorId]) -> None:
+        for sensor in sensors:
+            if sensor in self._lines and sensor not in self._holders:
+                self._lines[sensor][0].woken.set()
+
+    # ------------------------------------------------------------------------------------------- what is left of them
 
     async def run(self) -> None:
         """Decide what is left, first come, first decided; until cancelled."""
@@ -163,9 +207,6 @@ class Remainders:
             except JournalError as again:
                 error = again
 
-    def _holder(self, sensors: Iterable[SensorId]) -> Rest | None:
-        return next((self._holders[sensor] for sensor in sensors if sensor in self._holders), None)
-
     def _hold(self, rest: Rest) -> None:
         for sensor in rest.sensors:
             self._holders[sensor] = rest
@@ -178,9 +219,9 @@ class Remainders:
             self._left.appendleft(following)
         if not self._left:
             self._some_left.clear()
-        rest.ended.set_result(None)
         if not rest.answer.done():
             rest.answer.set_result("")
+        self._wake([*self._lines])
 
 
 async def _is_kept(rest: Rest) -> bool:

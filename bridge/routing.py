@@ -12,10 +12,21 @@ import msgspec
 
 from bridge.config.site import Sensor, Site
 from bridge.decide.cameras import NoCamera, with_its_cameras
-from bridge.model import Draft, Item, Malformed, Message, Origin, ProfileId
+from bridge.model import Draft, Item, Malformed, Message, Origin, ProfileId, State
 from bridge.profiles.profile import Profile
 
 NOTHING: Mapping[str, str] = {}
+STANDING = "standing"
+"""The attribute of an origin whose message tells no event but how things stand: ``first``, how they stood when we came
+(it is quiet); ``again``, what may have begun or ended while we were away (it is told, and says so)."""
+
+STOOD = "how it stood when the bridge came"
+TOLD_BEFORE = "told before the bridge was back"
+FOUND = "found when the bridge was back"
+_MANY = 8
+"""Addresses that are asked one after the other, from which on it is remembered what they said: hundreds of sensors
+behind a broker may each have a wildcard in their topic."""
+_MOST_FOUND = 8192
 _SAID = 500
 """Characters shown of what an unknown item says of itself."""
 
@@ -90,6 +101,8 @@ class _Door:
     def __init__(self) -> None:
         self._ways: dict[tuple[str | None, str | None], list[_Way]] = {}
         self._alike: dict[tuple[str | None, str | None, str], _Way] = {}
+        self._wide = 0
+        self._found: dict[tuple[str, str, str | None], list[_Way]] = {}
 
     def add(self, sensor: Sensor) -> None:
         address = sensor.address
@@ -100,10 +113,22 @@ class _Door:
             if way is None:
                 way = self._alike[*there, alike] = _Way(sensor)
                 self._ways.setdefault(there, []).append(way)
+                self._wide = max(self._wide, len(self._ways[there]))
             way.add(sensor)
 
     def ways(self, origin: Origin) -> list[_Way]:
         """Those a message may have come by: of its very place if there are any, else those that listen everywhere."""
+        if self._wide < _MANY or origin.attributes:
+            return self._matching(origin)
+        key = (origin.place, origin.peer, origin.authenticated)
+        found = self._found.get(key)
+        if found is None:
+            if len(self._found) >= _MOST_FOUND:
+                self._found.clear()
+            found = self._found[key] = self._matching(origin)
+        return found
+
+    def _matching(self, origin: Origin) -> list[_Way]:
         ways, peer = self._ways, origin.peer
         for place in (origin.place, None):
             near, wide = ways.get((place, peer)), ways.get((place, None))
@@ -151,7 +176,25 @@ class Router:
 def _route(message: Message, near: Sequence[_Identities], profile: Profile, alone: Sensor | None) -> Routed:
     """``alone``: the only sensor its items may be of, where there is but one."""
     message = profile.redact(message)
-    return Routed(message, tuple([_route_item(item, alone, near, profile) for item in profile.items(message)]))
+    items = [_route_item(item, alone, near, profile) for item in profile.items(message)]
+    attributes = message.origin.attributes
+    if attributes and STANDING in attributes:
+        items = [_as_it_stands(item, attributes[STANDING]) for item in items]
+    return Routed(message, tuple(items))
+
+
+def _as_it_stands(routed: RoutedItem, standing: str) -> RoutedItem:
+    """What is told as a state: nothing happened just now, but what is over may be closed."""
+    draft = routed.draft
+    if not isinstance(draft, Draft) or draft.quiet is not None:
+        return routed
+    if standing == "first":
+        draft = msgspec.structs.replace(draft, quiet=STOOD)
+    elif draft.state is State.MOMENTARY:
+        draft = msgspec.structs.replace(draft, quiet=TOLD_BEFORE)
+    else:
+        draft = msgspec.structs.replace(draft, marks=(*draft.marks, FOUND))
+    return msgspec.structs.replace(routed, draft=draft)
 
 
 def _route_item(

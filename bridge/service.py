@@ -10,16 +10,17 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
 from bridge.adoption import Adoption, Counts
+from bridge.clips.clips import ClipRoom
 from bridge.clock import Clock, SystemClock
 from bridge.config.difference import Difference, difference
-from bridge.config.registry import connector_class, vms_class
+from bridge.config.registry import vms_class
 from bridge.config.site import Site
 from bridge.control.recorder import Recorder
 from bridge.delivery.dispatch import Deliveries
@@ -34,7 +35,7 @@ from bridge.journal.sqlite.limits import free_bytes
 from bridge.metrics.health import Health
 from bridge.metrics.meters import Meters
 from bridge.model import (
-    ConnectorId,
+    TEST_TYPE,
     Draft,
     Instant,
     Item,
@@ -57,21 +58,13 @@ from bridge.supervision.people import People, Standing, What
 from bridge.supervision.supervisor import Supervisor
 from bridge.trouble.second_way import SecondWay
 from bridge.vms.base import VmsTarget
-from connectors.base import Address, Connector, Mode
+from bridge.ways_in import CannotChange, Change, ConnectorStatus, WaysIn, port_of
+from connectors.base import Mode
+from connectors.listening import find_port
 
 log = logging.getLogger("bridge.service")
 
 WrapTarget = Callable[[VmsId, VmsTarget], VmsTarget]
-
-
-class ConnectorStatus(msgspec.Struct):
-    """``bound``: the address it really listens on, where it listens."""
-
-    name: str
-    type: str
-    up: bool = False
-    why: str = "starting"
-    bound: str = ""
 
 
 class SensorStatus(msgspec.Struct):
@@ -106,33 +99,12 @@ class Status(msgspec.Struct, kw_only=True):
     """what people said of sensors for a while: tested, out of service"""
     observe: str = ""
     """the address a monitoring system asks, where it is asked over TCP"""
+    clips: Mapping[str, int] = {}
+    """clips around events that are still kept, by what became of them"""
 
 
-class _Link:
-    """A connector's word on whether its way in works; a change is a condition."""
-
-    def __init__(self, status: ConnectorStatus, conditions: Conditions, connector: Connector) -> None:
-        self._status = status
-        self._conditions = conditions
-        self._connector = connector
-
-    def up(self, what: str = "") -> None:
-        self._status.up, self._status.why = True, what
-        self._status.bound = str(getattr(self._connector, "bound", "") or "")
-        self._conditions.end(f"connector {self._status.name}")
-
-    def down(self, why: str) -> None:
-        self._status.up, self._status.why = False, why
-        self._conditions.begin(f"connector {self._status.name}", why)
-
-
-class _Running:
-    """One connector and the task that owns it."""
-
-    def __init__(self, connector: Connector, status: ConnectorStatus, task: asyncio.Task[None]) -> None:
-        self.connector = connector
-        self.status = status
-        self.task = task
+class ReloadRefused(ValueError):
+    """The other site was not taken over, and the one before is as it was. The message says why."""
 
 
 class Service:
@@ -154,7 +126,6 @@ class Service:
         self._secrets = secrets
         self._clock = clock
         self._mode = mode
-        self._accept = accept
         self._wrap_target = wrap_target
         self._started = clock.now().utc
         self._stopped = asyncio.Event()
@@ -182,6 +153,7 @@ class Service:
             self.conditions,
             all_of(self.meters, observer),
         )
+        self.clips = ClipRoom(site, journal, self._stream, lambda: self._targets, clock)
         self.state = "starting"
         """Or running, or stopping."""
         self.observing = Observing(self, journal, self.intake, self.meters, clock, self.conditions)
@@ -192,9 +164,8 @@ class Service:
             self.trouble.announce,
         )  # fmt: skip
         self.intake.hearing = self.supervisor
-        self._connectors: dict[ConnectorId, _Running] = {}
-        self.taken = 0
-        """Messages that connectors which have stopped took in a dry run: their senders will not send them again."""
+        self.ways = WaysIn(self.intake, clock, self.conditions, secrets, mode, accept)
+        self._opened_with = site.journal
         self._group: asyncio.TaskGroup | None = None
 
     @classmethod
@@ -229,8 +200,9 @@ class Service:
         try:
             await self.supervisor.restore()
             await self.intake.restore()
+            if self.state == "stopping":  # told so before it had begun
+                return
             async with asyncio.TaskGroup() as group:
-                self._group = group
                 rooms = [
                     group.create_task(self.deliveries.run(), name="deliveries"),
                     group.create_task(self.intake.run(), name="timers"),
@@ -240,10 +212,11 @@ class Service:
                 ]
                 if self._mode is Mode.TAKE:  # a dry run tells nobody
                     rooms.append(group.create_task(self.endpoints.run(), name="endpoints"))
+                    rooms.append(group.create_task(self.clips.run(), name="clips"))
                     rooms.append(group.create_task(self.supervisor.run(), name="supervision"))
                     rooms.append(group.create_task(self.trouble.run(), name="trouble"))
-                for connector in self.site.connectors:
-                    self._start_connector(self.site, connector)
+                self._group = group
+                self.ways.start(group, self.site)
                 self.state = "running"
                 await self._stopped.wait()
                 for room in rooms:
@@ -259,7 +232,7 @@ class Service:
     async def stop(self, bound: float = 10.0) -> None:
         """Stop taking, let deliveries in flight finish within ``bound`` seconds, then end ``run``."""
         self.state = "stopping"
-        await self._stop_connectors(list(self._connectors))
+        await self.ways.stop()
         self.intake.stop()
         await self.deliveries.drain(bound)
         self._stopped.set()
@@ -283,78 +256,116 @@ class Service:
             except JournalError as error:  # a full disk, say: the next round tries again
                 log.warning("old records could not be removed: %s", error)
 
-    # --------------------------------------------------------------------------------------------------- connectors
-
-    def _start_connector(self, site: Site, name: ConnectorId) -> None:
-        assert self._group is not None
-        settings = site.connectors[name].settings
-        connector: Connector = connector_class(settings.type)(name, settings, _addresses(site, name), self._secrets)
-        if hasattr(connector, "accept_in_observe"):
-            connector.accept_in_observe = self._accept
-        status = ConnectorStatus(name, settings.type)
-        link = _Link(status, self.conditions, connector)
-        task = self._group.create_task(self._run_connector(connector, link), name=f"connector {name}")
-        self._connectors[name] = _Running(connector, status, task)
-
-    async def _run_connector(self, connector: Connector, link: _Link) -> None:
-        """A connector that fails says why and is tried again; the others never notice."""
-        wait = 1.0
-        while True:
-            try:
-                await connector.run(self.intake, link, self._mode)
-            except OSError as error:
-                link.down(f"{error.strerror or error}")
-            except Exception as error:
-                link.down(f"failed: {type(error).__name__}: {error}")
-                log.exception("connector failed")
-            else:
-                return
-            await self._clock.sleep(wait)
-            wait = min(wait * 2, 60.0)
-
-    async def _stop_connectors(self, names: list[ConnectorId]) -> None:
-        running = [self._connectors.pop(name) for name in names if name in self._connectors]
-        for each in running:
-            each.task.cancel()
-        await asyncio.gather(*(each.task for each in running), return_exceptions=True)
-        self.taken += sum(getattr(each.connector, "taken", 0) for each in running)
-
     # -------------------------------------------------------------------------------------------------------- reload
 
+    def differs(self, site: Site) -> Difference:
+        """What a reload would do, and what it cannot."""
+        return difference(msgspec.structs.replace(self.site, journal=self._opened_with), site)
+
     async def reload(self, site: Site) -> Difference:
-        """Change to another site, touching only what differs. Raises ValueError for one that cannot be taken over,
-        before anything is changed."""
+        """Change to another site, touching only what differs: either all of it works then, or nothing was changed.
+        Raises ReloadRefused. Whoever asked may leave meanwhile: it goes on to its end."""
+        if self._group is None:
+            raise ReloadRefused("the service is not running")
+        task = self._group.create_task(self._reloaded(site), name="reload")
+        found = await asyncio.shield(task)
+        if isinstance(found, ReloadRefused):
+            raise found
+        return found
+
+    async def _reloaded(self, site: Site) -> Difference | ReloadRefused:
+        try:
+            return await self._reload(site)
+        except ReloadRefused as refused:
+            return refused
+        except Exception as error:  # a refusal is no reason to end the service
+            log.exception("the reload failed")
+            return ReloadRefused(f"{type(error).__name__}: {error}")
+
+    async def _reload(self, site: Site) -> Difference:
         async with self._reloading:
-            changed = difference(self.site, site)
+            changed = self.differs(site)
             if changed.other_site:
-                raise ValueError(
+                raise ReloadRefused(
                     f"this is another site ({site.id} instead of {self.site.id}): run it as its own service"
                 )
-            targets = {
-                vms: self._target(site, vms) if vms in changed.vms_to_rebuild else self._targets[vms]
-                for vms in site.vms
-            }
-            self.journal.set_budgets(_budgets(site))
-            self.intake.replace(site)
-            await self.deliveries.replace(targets, {vms: site.vms[vms].settings for vms in site.vms})
-            self._targets = targets
-            await self.endpoints.replace(site)
-            self.observing.replace(site)
-            self.people.replace(site)
-            self.trouble.replace(site)
-            if changed.pictures_changed:
-                before, self._turns.fetcher = self._turns.fetcher, self._fetcher(site)
-                if before is not None:
-                    await before.retire()
-            await self._stop_connectors([*changed.connectors_to_stop, *changed.connectors_to_restart])
-            self.site = site
-            for name in (*changed.connectors_to_restart, *changed.connectors_to_start):
-                self._start_connector(site, name)
-            for name in changed.connectors_to_readdress:
-                self._connectors[name].connector.readdress(_addresses(site, name))
-            self.supervisor.replace(site)
+            before, fetcher = self.site, self._turns.fetcher
+            built = await self._built(site, changed.vms_to_rebuild)
+            try:
+                fetches = self._fetcher(site) if changed.pictures_changed else fetcher
+                self._look_for_ports(site, changed)
+                change = await self.ways.begin(before, site, changed)
+            except BaseException as error:
+                for target in built.values():
+                    await target.close()
+                if isinstance(error, CannotChange | OSError):
+                    raise ReloadRefused(str(error)) from error
+                raise
+            try:
+                kept = {vms: self._targets[vms] for vms in site.vms if vms not in built}
+                await self._become(site, {**kept, **built}, fetches, changed)
+            except Exception as error:
+                log.exception("the reload failed half-way, and is taken back")
+                await self._go_back(before, fetcher, change, changed)
+                for target in built.values():
+                    await target.close()
+                raise ReloadRefused(f"{type(error).__name__}: {error}") from error
+            change.finish()
+            if fetches is not fetcher and fetcher is not None:
+                await fetcher.retire()
             self.adoption.look()
             return changed
+
+    async def _become(
+        self, site: Site, targets: Mapping[VmsId, VmsTarget], fetches: Fetcher | None, changed: Difference
+    ) -> None:
+        """Every room goes on with this site; what is the same for it stays untouched."""
+        self.intake.replace(site)
+        self.ways.readdress(site, changed.connectors_to_readdress)
+        self.journal.set_budgets(_budgets(site))
+        self._turns.fetcher = fetches
+        self.site = site
+        await self.deliveries.replace(targets, {vms: site.vms[vms].settings for vms in site.vms})
+        self._targets = dict(targets)
+        await self.endpoints.replace(site)
+        self.clips.replace(site)
+        self.observing.replace(site)
+        self.people.replace(site)
+        self.trouble.replace(site)
+        self.supervisor.replace(site)
+
+    async def _go_back(self, before: Site, fetcher: Fetcher | None, change: Change, changed: Difference) -> None:
+        """A target that was replaced is closed by now: VMS that were touched get new ones."""
+        touched = {*changed.vms_to_rebuild, *changed.vms.removed}
+        built = await self._built(before, [vms for vms in before.vms if vms in touched])
+        kept = {vms: self._targets[vms] for vms in before.vms if vms not in built}
+        fetches, self._turns.fetcher = self._turns.fetcher, fetcher
+        await change.take_back()
+        await self._become(before, {**kept, **built}, fetcher, changed)
+        if fetches is not None and fetches is not fetcher:
+            await fetches.retire()
+
+    def _look_for_ports(self, site: Site, changed: Difference) -> None:
+        """Whether what listens besides the connectors can. Raises ReloadRefused."""
+        if self._mode is not Mode.TAKE:
+            return
+        ours = {port for _, port, _ in _other_ports(self.site)}
+        ours |= self.ways.held([*changed.connectors_to_stop, *changed.connectors_to_restart])
+        for where, port, bind in _other_ports(site):
+            if port not in ours and not (found := find_port(bind, where)).ok:
+                raise ReloadRefused(f"{where}: {found.what}")
+
+    async def _built(self, site: Site, names: Iterable[VmsId]) -> dict[VmsId, VmsTarget]:
+        """All of them, or none. Raises ReloadRefused."""
+        built: dict[VmsId, VmsTarget] = {}
+        for vms in names:
+            try:
+                built[vms] = self._target(site, vms)
+            except Exception as error:
+                for target in built.values():
+                    await target.close()
+                raise ReloadRefused(f"VMS {vms} cannot be built: {error or type(error).__name__}") from error
+        return built
 
     def _target(self, site: Site, vms: VmsId) -> VmsTarget:
         settings = site.vms[vms].settings
@@ -374,7 +385,7 @@ class Service:
         sensor = self.site.sensors[sensor_id]
         detail = msgspec.json.encode({"test": True, **fields})
         draft = Draft(
-            type=type or "bridge.test",
+            type=type or TEST_TYPE,
             title=f"TEST {sensor.name}: {type or 'test event'}",
             fields=fields,
             detail=detail,
@@ -399,6 +410,11 @@ class Service:
         """Decide what the site knows by now of these quarantined items. Raises JournalError."""
         return await self.adoption.replay(chosen)
 
+    @property
+    def taken(self) -> int:
+        """Messages that connectors which have stopped took in a dry run: their senders will not send them again."""
+        return self.ways.taken
+
     async def status(self) -> Status:
         totals: Totals = await self.journal.totals()
         heard = self.intake.heard
@@ -411,7 +427,7 @@ class Service:
             pid=os.getpid(),
             mode=self._mode.value,
             started=self._started,
-            connectors=[running.status for running in self._connectors.values()],
+            connectors=self.ways.status,
             sensors={
                 sensor.id: SensorStatus(sensor.name, heard[sensor.id].utc if sensor.id in heard else None)
                 for sensor in self.site.sensors.values()
@@ -429,6 +445,7 @@ class Service:
             health=self._health(),
             standing=self.people.standing(),
             observe=self.observing.port.bound,
+            clips=await self.journal.clips.counts(),
         )
 
     def _health(self) -> str:
@@ -445,7 +462,7 @@ class Service:
     @property
     def links(self) -> list[ConnectorStatus]:
         """Each connector's word on whether its way in works."""
-        return [running.status for running in self._connectors.values()]
+        return self.ways.status
 
     async def endpoint_status(self) -> list[EndpointStatus]:
         return await self.endpoints.status()
@@ -477,10 +494,9 @@ def _budgets(site: Site) -> dict[VmsId, dict[Urgency, int]]:
     }
 
 
-def _addresses(site: Site, connector: ConnectorId) -> list[Address]:
-    return [
-        address
-        for sensor in site.sensors.values()
-        for way, address in ((sensor.connector, sensor.address), *sensor.also.items())
-        if way == connector
-    ]
+def _other_ports(site: Site) -> list[tuple[str, int, str]]:
+    """Where something besides connectors listens: what it is, the port and the whole address, where one is named."""
+    binds = [(f"endpoint {name}", getattr(each.settings, "bind", "")) for name, each in site.endpoints.items()]
+    if site.observe is not None:
+        binds.append(("observe", site.observe.bind))
+    return [(where, port_of(bind), bind) for where, bind in binds if port_of(bind)]

@@ -74,6 +74,10 @@ class ConnectorSettings(BaseModel):
         default=None, description="What is wrong with a sensor behind it, where the sensor says nothing else itself."
     )
 
+    def at_site(self, timezone: str) -> ConnectorSettings:
+        """These settings with what they leave to the site they are of: its zone, by its IANA name."""
+        return self
+
 
 class Address(BaseModel):
     """Base of every connector's sensor address: how a sensor's messages are told from others on one connector."""
@@ -108,6 +112,10 @@ class Link(Protocol):
     def up(self, what: str = "") -> None: ...
 
     def down(self, why: str) -> None: ...
+
+    def part(self, name: str) -> Link:
+        """Of several that are reached by this way, the one of this name (a unit on a line, say): while the way itself
+        works, what is wrong with it is a fault of its own."""
 
 
 class Intake(Protocol):

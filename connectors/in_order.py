@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Callable
 
 from bridge.model import Message
 from connectors.base import Intake
@@ -33,11 +34,12 @@ class InOrder:
         self._less = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def submit(self, group: asyncio.TaskGroup, message: Message) -> None:
-        """Begin to submit in a task of ``group``, when it is this message's turn."""
+    async def submit(self, group: asyncio.TaskGroup, message: Message, kept: Callable[[], None] | None = None) -> None:
+        """Begin to submit in a task of ``group``, when it is this message's turn. ``kept`` is called once it is
+        durable."""
         await self._slots.acquire()
         try:
-            while self._bytes and self._bytes + len(message.body) > self._most_bytes:
+            while self._bytes and self._bytes + length(message) > self._most_bytes:
                 self._less.clear()
                 await self._less.wait()
             if self._again.locked():
@@ -46,8 +48,8 @@ class InOrder:
         except asyncio.CancelledError:
             self._slots.release()
             raise
-        self._bytes += len(message.body)
-        task = group.create_task(self._keep(message))
+        self._bytes += length(message)
+        task = group.create_task(self._keep(message, kept))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -60,7 +62,7 @@ class InOrder:
             for task in tuple(self._tasks):
                 task.cancel()
 
-    async def _keep(self, message: Message) -> None:
+    async def _keep(self, message: Message, told: Callable[[], None] | None) -> None:
         """Submit until it is kept. After a "later" those behind it wait for it, so that their order stays."""
         kept = False
         pause = 0.0
@@ -82,9 +84,16 @@ class InOrder:
                         pause = max(receipt.after, min(2 * pause, _LONGEST_PAUSE), _SHORTEST_PAUSE)
         finally:
             self._counts["messages" if kept else "abandoned"] += 1
-            self._bytes -= len(message.body)
+            self._bytes -= length(message)
             self._less.set()
             self._slots.release()
+            if kept and told is not None:
+                told()
+
+
+def length(message: Message) -> int:
+    """Bytes of its body and its parts."""
+    return len(message.body) + sum([len(part.data) for part in message.parts])
 
 
 def jittered(wanted: float) -> float:

@@ -22,20 +22,20 @@ MOST_PARTS = 64
 
 _LONGEST_BOUNDARY = 200
 _LONGEST_HEADER = 1024
-_LONGEST_HEADERS = 4 * 1024
+LONGEST_HEADERS = 4 * 1024
 _MOST_FALSE_BOUNDARIES = 256
-_SNIFFED = 8 * 1024
+SNIFFED = 8 * 1024
 
 _BOUNDARY_PARAMETER = re.compile(r'boundary\s*=\s*(?:"([^"]+)"|([^\s;,"]+))', re.IGNORECASE)
-_BOUNDARY_LINE = re.compile(
+BOUNDARY_LINE = re.compile(
     rb"^--([^\r\n]{1,%d}?)[ \t]*\r?\n(?=[A-Za-z][A-Za-z-]*[ \t]*:|\r?\n)" % _LONGEST_BOUNDARY, re.MULTILINE
 )
 _STARTS_MULTIPART = re.compile(rb"[\r\n]*--[^\r\n]{1,%d}\r?\n[A-Za-z][A-Za-z-]*[ \t]*:" % _LONGEST_BOUNDARY)
-_REST_OF_LINE = re.compile(rb"[ \t]{0,64}(?:\r?\n|\Z)")
+REST_OF_LINE = re.compile(rb"[ \t]{0,64}(?:\r?\n|\Z)")
 # Possessive, so that a line without an end is not tried in all the ways it could be divided.
-_HEADER_LINE = re.compile(rb"([A-Za-z][A-Za-z0-9_-]*+)[ \t]*+:([^\r\n]*+)\r?\n")
-_CONTINUED_LINE = re.compile(rb"([ \t][^\r\n]++)\r?\n")
-_BLANK_LINE = re.compile(rb"\r?\n")
+HEADER_LINE = re.compile(rb"([A-Za-z][A-Za-z0-9_-]*+)[ \t]*+:([^\r\n]*+)\r?\n")
+CONTINUED_LINE = re.compile(rb"([ \t][^\r\n]++)\r?\n")
+BLANK_LINE = re.compile(rb"\r?\n")
 _JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*[{\[]")
 
 
@@ -45,12 +45,12 @@ def split(body: bytes, content_type: str) -> tuple[Part, ...]:
     ``content_type`` is the body's own, as its sender gave it ("" when it gave none). A body that cannot be split, or
     that has more than ``MOST_PARTS``, comes back as one part that holds all of it.
     """
-    declared = _declared_boundary(content_type)
+    declared = declared_boundary(content_type)
     parts = _parse(body, declared) if declared else None
     if parts is None and declared:
         parts = _cut(body, declared)
     if parts is None:
-        found = _BOUNDARY_LINE.search(body, 0, _SNIFFED)
+        found = BOUNDARY_LINE.search(body, 0, SNIFFED)
         if found is not None and found[1] != declared:
             parts = _cut(body, found[1])
     if parts is None:
@@ -60,10 +60,11 @@ def split(body: bytes, content_type: str) -> tuple[Part, ...]:
 
 def looks_multipart(body: bytes) -> bool:
     """Whether a body whose label says something else, or nothing, begins like a multipart body."""
-    return _STARTS_MULTIPART.match(body, 0, _SNIFFED) is not None
+    return _STARTS_MULTIPART.match(body, 0, SNIFFED) is not None
 
 
-def _declared_boundary(content_type: str) -> bytes:
+def declared_boundary(content_type: str) -> bytes:
+    """The boundary as a Content-Type says it, without the dashes before it in the body; b"" when it says none."""
     found = _BOUNDARY_PARAMETER.search(content_type)
     boundary = (found[1] or found[2]).encode("latin-1", "replace") if found else b""
     return boundary if len(boundary) <= _LONGEST_BOUNDARY else b""
@@ -81,7 +82,8 @@ def _kind(data: bytes, label: str) -> str:
     return "application/json" if _JSON.match(data) else ""
 
 
-def _part(data: bytes, label: str, name: str, filename: str) -> Part:
+def part_of(data: bytes, label: str, name: str, filename: str) -> Part:
+    """A part with a content type one can trust. ``label``: what its sender says it is."""
     label = label.partition(";")[0].strip().lower()
     kind = _kind(data, label) or label or ("application/octet-stream" if filename else "text/plain")
     return Part(kind, data, name, filename)
@@ -102,7 +104,7 @@ def _parse(body: bytes, boundary: bytes) -> list[Part] | None:
                 assert segment is not None
                 whole = data[0] if len(data) == 1 else b"".join(data)
                 label = segment.header("Content-Type") or ""
-                parts.append(_part(whole, label, segment.name or "", segment.filename or ""))
+                parts.append(part_of(whole, label, segment.name or "", segment.filename or ""))
             elif isinstance(event, bytes | bytearray):
                 data.append(bytes(event))
             else:
@@ -132,7 +134,7 @@ class _Boundaries:
             if at == 0 or body[at - 1] == 0x0A:
                 if body.startswith(b"--", end):
                     return at, end + 2, True
-                if (rest := _REST_OF_LINE.match(body, end)) is not None:
+                if (rest := REST_OF_LINE.match(body, end)) is not None:
                     return at, rest.end(), False
             self.tries -= 1
             if self.tries < 0:  # the boundary's text all over the body: work stays bounded
@@ -159,29 +161,29 @@ def _cut(body: bytes, boundary: bytes) -> list[Part] | None:
     while line is not None and not line[2] and line[1] < len(body):
         if len(parts) == MOST_PARTS:
             return None
-        headers, start = _headers(body, line[1])
+        headers, start = headers_at(body, line[1])
         stop = _end_by_length(headers.get("content-length", ""), start, boundaries)
         line = boundaries.after(start if stop is None else stop)
         if stop is None:
             stop = _end_without_boundary(body, start, boundaries.dashes, line_end) if line is None else line[0]
             if line is not None:
                 stop = max(start, stop - (2 if line_end == b"\r\n" and body[stop - 2 : stop] == b"\r\n" else 1))
-        name, filename = _names(headers.get("content-disposition", ""))
-        parts.append(_part(body[start:stop], headers.get("content-type", ""), name, filename))
+        name, filename = names_in(headers.get("content-disposition", ""))
+        parts.append(part_of(body[start:stop], headers.get("content-type", ""), name, filename))
     return parts if parts and boundaries.tries >= 0 else None
 
 
-def _headers(body: bytes, start: int) -> tuple[dict[str, str], int]:
+def headers_at(body: bytes, start: int) -> tuple[dict[str, str], int]:
     """The header lines that begin here, names in lower case, and where the data begins."""
     headers: dict[str, str] = {}
-    last, at, limit = "", start, min(len(body), start + _LONGEST_HEADERS)
+    last, at, limit = "", start, min(len(body), start + LONGEST_HEADERS)
     while True:
-        if (line := _HEADER_LINE.match(body, at, limit)) is not None:
+        if (line := HEADER_LINE.match(body, at, limit)) is not None:
             last = line[1].decode("ascii").lower()
-            headers[last] = _text(line[2])
-        elif last and (line := _CONTINUED_LINE.match(body, at, limit)) is not None:
-            headers[last] += " " + _text(line[1])
-        elif (line := _BLANK_LINE.match(body, at, limit)) is not None:
+            headers[last] = header_text(line[2])
+        elif last and (line := CONTINUED_LINE.match(body, at, limit)) is not None:
+            headers[last] += " " + header_text(line[1])
+        elif (line := BLANK_LINE.match(body, at, limit)) is not None:
             return headers, line.end()
         else:
             return headers, at  # the data follows without a blank line
@@ -203,12 +205,13 @@ def _end_without_boundary(body: bytes, start: int, dashes: bytes, line_end: byte
     return begun if begun >= 0 and closing.startswith(body[begun:]) else len(body)
 
 
-def _names(disposition: str) -> tuple[str, str]:
+def names_in(disposition: str) -> tuple[str, str]:
+    """The name and the file name in a Content-Disposition, "" where it has none."""
     _, options = parse_options_header(disposition[:_LONGEST_HEADER], unquote=content_disposition_unquote)
     return options.get("name", ""), options.get("filename", "")
 
 
-def _text(value: bytes) -> str:
+def header_text(value: bytes) -> str:
     try:
         return value.decode("utf-8").strip()
     except UnicodeDecodeError:

@@ -152,8 +152,9 @@ def without_library(name: str, type: str, extra: str) -> OSError:
 
 
 def masked(text: str, sent: Mapping[str, str]) -> str:
-    """A text from outside without any of the values that were sent."""
+    """A text from outside without any of the values that were sent, as they are or as Python would show them."""
     for value in sent.values():
         if len(value) > 3:
-            text = text.replace(value, "…")
+            for shown in (value, repr(value)[1:-1], repr(value.encode("utf-8", "replace"))[2:-1]):
+                text = text.replace(shown, "…")
     return text

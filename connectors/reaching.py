@@ -10,7 +10,7 @@ from connectors.base import Address
 from connectors.listening import parse_bind
 from connectors.sources import Sources
 
-_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
+_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443, "mqtt": 1883, "mqtts": 8883}
 
 
 def listens(

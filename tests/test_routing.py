@@ -12,7 +12,9 @@ from bridge.decide.cameras import CamerasBy
 from bridge.model import CameraId, Draft, Item, Malformed, Message, Origin, ProfileId, SensorId, State
 from bridge.profiles.expression import compile_expression
 from bridge.routing import Routed, Router
+from connectors.base import Address
 from connectors.http.settings import HttpAddress
+from connectors.mqtt.settings import MqttAddress
 from connectors.tcp.settings import TcpAddress
 from tests.decide.conftest import site_of
 from tests.intake.conftest import HandClock, Words
@@ -28,7 +30,7 @@ class Batch(Words):
         return {name: str(value) for name, value in item.document.items()}
 
 
-def router(**addresses: HttpAddress | TcpAddress) -> Router:
+def router(**addresses: Address) -> Router:
     site = site_of()
     like = site.sensors[SensorId("gate-lpr")]
     sensors = {
@@ -49,6 +51,14 @@ def routed(to: Router, peer: str, place: str, said: str = "{}") -> Routed:
 
 def sensors(result: Routed) -> Sequence[str | None]:
     return [None if item.sensor is None else str(item.sensor.id) for item in result.items]
+
+
+def test_hundreds_of_sensors_with_wildcards_are_told_apart_again_and_again() -> None:
+    to = router(**{f"s{number}": MqttAddress(topic=f"plant/{number}/#") for number in range(200)})
+    for _ in range(2):
+        for number in (0, 7, 199):
+            assert sensors(routed(to, "10.0.0.9", f"plant/{number}/leak")) == [f"s{number}"]
+        assert sensors(routed(to, "10.0.0.9", "plant/200/leak")) == [None]
 
 
 @pytest.mark.parametrize(

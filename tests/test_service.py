@@ -11,10 +11,11 @@ import pytest
 
 from bridge.clock import SystemClock
 from bridge.config.secrets import SecretStores
-from bridge.config.site import JournalSettings
+from bridge.config.site import Connector, JournalSettings
 from bridge.journal.contract import Undone
-from bridge.model import Urgency, VmsId
+from bridge.model import ConnectorId, Urgency, VmsId
 from bridge.service import Service
+from connectors.http.settings import HttpSettings
 from tests.decide.conftest import site_of
 
 
@@ -81,3 +82,28 @@ async def test_a_spent_budget_is_a_condition_until_nothing_more_expires(service:
     assert service.conditions.holds("budget cloud notice"), "it may still be spending"
     await clock.pass_a_minute()
     assert not service.conditions.holds("budget cloud notice")
+
+
+async def test_told_to_stop_before_it_has_begun_it_ends_and_begins_nothing(
+    tmp_path: Path, clock: MinuteByHand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = JournalSettings(path=tmp_path / "journal")
+    http = Connector(ConnectorId("lpr"), HttpSettings(type="http", bind="127.0.0.1:0"))
+    site = msgspec.structs.replace(
+        site_of(), vms={}, cameras={}, connectors={http.id: http}, sensors={}, journal=journal
+    )
+    service = await Service.start(site, SecretStores(), clock=clock)
+    looking, go_on = asyncio.Event(), asyncio.Event()
+
+    async def restore() -> None:
+        looking.set()
+        await go_on.wait()
+
+    monkeypatch.setattr(service.intake, "restore", restore)
+    running = asyncio.create_task(service.run())
+    async with asyncio.timeout(10):
+        await looking.wait()
+        await service.stop(1.0)
+        go_on.set()
+        await running
+    assert [way.bound for way in service.ways.status] == []

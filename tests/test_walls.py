@@ -46,6 +46,7 @@ MAY_KNOW: dict[str, frozenset[str]] = {
             "bridge.clock",
             "bridge.units",
             "bridge.secret",
+            "bridge.tls",
             "bridge.supervision",
             "bridge.config.site",
             "bridge.delivery.backoff",
@@ -57,8 +58,10 @@ MAY_KNOW: dict[str, frozenset[str]] = {
     "bridge.tls": NOBODY,
     "bridge.asgi": NOBODY,
     "connectors": frozenset({"bridge.asgi", "bridge.model", "bridge.secret", "bridge.tls", "bridge.units"}),
-    # The poller alone asks over httpx: it is off the hot path.
+    # What asks over HTTP does it over httpx: it is off the hot path.
+    "connectors.asking": frozenset({"bridge.model", "bridge.secret", "bridge.tls", "connectors"}),
     "connectors.http_poll": frozenset({"bridge.model", "bridge.secret", "bridge.units", "connectors"}),
+    "connectors.http_stream": frozenset({"bridge.model", "bridge.secret", "bridge.units", "connectors"}),
     "bridge.vms": frozenset({"bridge.model", "bridge.secret", "bridge.tls", "bridge.units", "bridge.clock"}),
     # Of the configuration only its pure half: text in; values, or faults with line and column, out.
     "bridge.profiles": frozenset(
@@ -73,7 +76,15 @@ MAY_KNOW: dict[str, frozenset[str]] = {
     ),
     # For those who write profiles, not part of the service: reads examples as their connector would.
     "bridge.profiles.examples": frozenset(
-        {"bridge.model", "bridge.profiles", "bridge.config.document", "connectors.multipart"}
+        {
+            "bridge.model",
+            "bridge.profiles",
+            "bridge.config.document",
+            "connectors.mqtt",
+            "connectors.http_stream",
+            "connectors.multipart",
+            "connectors.snmp",
+        }
     ),
     "bridge.routing": frozenset({"bridge.model", "bridge.config.site", "bridge.profiles", "bridge.decide.cameras"}),
     "bridge.decide": frozenset({"bridge.model", "bridge.config.site", "bridge.profiles", "bridge.routing"}),
@@ -127,6 +138,20 @@ MAY_KNOW: dict[str, frozenset[str]] = {
             "connectors.listening",
         }
     ),
+    # Clips around events, after their delivery; asks the VMS as a command would.
+    "bridge.clips": frozenset(
+        {
+            "bridge.clock",
+            "bridge.config.site",
+            "bridge.delivery.backoff",
+            "bridge.journal.clips",
+            "bridge.journal.contract",
+            "bridge.model",
+            "bridge.vms.base",
+            "bridge.vms.clip",
+            "bridge.vms.recorded",
+        }
+    ),
     # Counts and shows; is asked by the control socket and by a port of its own.
     "bridge.metrics": frozenset(
         {
@@ -143,6 +168,7 @@ MAY_KNOW: dict[str, frozenset[str]] = {
             "bridge.clock",
             "bridge.config.site",
             "bridge.endpoints.status",
+            "bridge.journal.clips",
             "bridge.journal.contract",
             "bridge.metrics",
             "bridge.model",
@@ -187,7 +213,51 @@ MAY_KNOW: dict[str, frozenset[str]] = {
     ),
     # What helps an installer; no part of the service.
     "bridge.setup": frozenset(
-        {"bridge.model", "bridge.secret", "bridge.config", "bridge.vms.base", "bridge.vms.credentials"}
+        {
+            "bridge.model",
+            "bridge.secret",
+            "bridge.config",
+            "bridge.decide.rules",
+            "bridge.profiles",
+            "bridge.supervision.kinds",
+            "bridge.vms.base",
+            "bridge.vms.credentials",
+            "bridge.vms.declaring",
+        }
+    ),
+    # Looks at a site from the outside, as an installer does; no part of the service, which it asks as a command does.
+    "bridge.proving": frozenset(
+        {
+            "bridge.clock",
+            "bridge.config",
+            "bridge.control.client",
+            "bridge.control.door",
+            "bridge.endpoints.settings",
+            "bridge.journal.contract",
+            "bridge.journal.sqlite.offline",
+            "bridge.model",
+            "bridge.ports",
+            "bridge.secret",
+            "bridge.setup",
+            "bridge.tls",
+            "bridge.units",
+            "bridge.vms",
+            "connectors.base",
+            "connectors.listening",
+        }
+    ),
+    # Made of what was found out: it asks nobody any more.
+    "bridge.proving.report": frozenset(
+        {
+            "bridge.config.places",
+            "bridge.config.site",
+            "bridge.model",
+            "bridge.ports",
+            "bridge.proving.lines",
+            "bridge.proving.round_trip",
+            "bridge.setup",
+            "bridge.units",
+        }
     ),
     "bridge.explanation": frozenset(
         {
@@ -229,10 +299,15 @@ MAY_KNOW: dict[str, frozenset[str]] = {
             "bridge.metrics",
             "bridge.model",
             "bridge.config.site",
+            "bridge.journal.clips",
             "bridge.journal.contract",
             "bridge.routing",
             "bridge.units",
         }
+    ),
+    # The connectors of a service, and how they change with a reload.
+    "bridge.ways_in": frozenset(
+        {"bridge.model", "bridge.clock", "bridge.config", "bridge.secret", "bridge.supervision", "connectors.base"}
     ),
     "bridge.service": EVERYTHING,
     "bridge.cli": EVERYTHING,
@@ -267,8 +342,11 @@ MAY_NOT_USE: dict[str, set[str]] = {
     "bridge.journal": NETWORK | {"http", "cel", "pydantic"},
     "bridge.vms": {"sqlite3", "cel", "yaml"},
     "bridge.delivery": NETWORK | {"sqlite3", "http", "socket", "cel", "pydantic"},
+    "bridge.proving.report": OUTSIDE - {"os"} | NETWORK | {"sqlite3"},
     "connectors": {"sqlite3", "cel", "yaml", "httpx", "aiohttp"},
+    "connectors.asking": {"sqlite3", "cel", "yaml", "aiohttp"},
     "connectors.http_poll": {"sqlite3", "cel", "yaml", "aiohttp"},
+    "connectors.http_stream": {"sqlite3", "cel", "yaml", "aiohttp"},
 }
 
 CLOCKS = {"now", "utcnow", "today"}  # of datetime and date: the pure rooms are given the time

@@ -24,7 +24,9 @@ def register(subparsers: Subparsers) -> None:
         and the exact requests that would be sent; the values of secrets are shown as {secret:NAME}. Nothing is sent
         and nothing is kept. Holds end at once. Ends with 1 when an item cannot be read or is nobody's.
 
-        PAYLOAD is a whole HTTP request as recorded (.http), a stretch of a TCP stream (.tcp), or just a body.
+        PAYLOAD is a whole HTTP request as recorded (.http), a stretch of a TCP stream (.tcp) or of an HTTP answer that
+        does not end (.stream, with the head of the answer), a message of a broker with its topic in the first line and
+        an empty line behind it (.mqtt), or just a body.
         """,
         "vms-bridge try site.yaml --sensor gate-lpr payload.json",
         "vms-bridge try site.yaml --connector lpr --from 10.0.0.21 recorded.http",

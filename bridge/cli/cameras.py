@@ -30,8 +30,9 @@ def register(subparsers: Subparsers) -> None:
         """
         Asks the VMS which cameras there are, with what it gave you: for VXG a group token, a licence key, or camera
         access tokens (one a line). It is asked for without echo or read from stdin, used once and kept nowhere; --with
-        NAME takes it from a secret instead. import writes the cameras that the site has not into its file, touching
-        nothing else in it, and each one's own token into the store. Doing it again changes nothing.
+        NAME takes it from a secret instead. Other VMS are asked with the user of the site file. import writes the
+        cameras that the site has not into its file, touching nothing else in it, and each one's own token into the
+        store. Doing it again changes nothing.
         """,
         "vms-bridge cameras list --vms cloud",
         "vms-bridge cameras import --vms cloud --only 'gate*' --dry-run < group-token.txt",
@@ -67,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     except DraftWrong as wrong:
         raise Failure(Code.USAGE, str(wrong)) from wrong
     stores = secrets_from(arguments.secrets, path)
-    found = discovered(vms, _credential(arguments, stores), stores, arguments.only)
+    found = discovered(vms, _credential(arguments, vms, stores), stores, arguments.only)
     return _import(arguments, draft, vms, found, stores)
 
 
@@ -90,10 +91,15 @@ def discovered(vms: Vms, credential: str, stores: SecretStores, only: Sequence[s
     return some
 
 
-def _credential(arguments: argparse.Namespace, stores: SecretStores) -> str:
+def _credential(arguments: argparse.Namespace, vms: Vms, stores: SecretStores) -> str:
+    from bridge.config.registry import vms_class
     from bridge.secret import SecretMissing, SecretRef
+    from bridge.vms.credentials import LogsIn
 
     if arguments.secret is None:
+        target: object = vms_class(vms.settings.type)
+        if isinstance(target, LogsIn) and target.logs_in(vms.settings):
+            return ""
         from bridge.cli.hidden import hidden
 
         return hidden("group token, licence key or camera tokens (not shown)", lines=True)

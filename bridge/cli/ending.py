@@ -17,6 +17,8 @@ class Code(enum.IntEnum):
     """No service is running there to be asked."""
     REFUSED = 4
     """A running service, a journal or the system did not let it be done."""
+    TO_DO = 5
+    """The command did its work and found something that is still to be done: a plan that is not applied."""
     INTERNAL = 70
     """A fault of ours."""
     INTERRUPTED = 130

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine
@@ -15,15 +16,16 @@ from typing import Any
 from bridge.cli.ending import Code, Failure
 from bridge.cli.notify import Notifier
 from bridge.clock import SystemClock
-from bridge.config.difference import Difference
+from bridge.config.difference import Compared, Difference
 from bridge.config.errors import SiteErrors
 from bridge.config.load import load
+from bridge.config.site import Site
 from bridge.control.answer import Refused
 from bridge.control.door import NAME, Door, DoorError, open_door
 from bridge.control.server import Control, serve
 from bridge.control.tap import Tap
 from bridge.journal.contract import JournalError
-from bridge.service import Service, Status
+from bridge.service import ReloadRefused, Service, Status
 
 log = logging.getLogger("bridge.run")
 
@@ -86,15 +88,32 @@ class Hosted:
 
     async def control(self, tap: Tap, door: Door) -> None:
         """Answer commands until cancelled."""
-        await serve(Control(self._service, tap, self.reload, SystemClock().now, door.token), tap, door)
+        control = Control(self._service, tap, self.reload, SystemClock().now, door.token, self.compare)
+        await serve(control, tap, door)
 
-    async def reload(self) -> Difference:
-        """Read the site again and take what differs. Raises Refused, with every error, and then nothing changed."""
+    async def compare(self) -> Compared:
+        """Read the site again and say what a reload would do. Raises Refused."""
+        try:
+            site = await self._read()
+        except SiteErrors as errors:
+            raise Refused(errors.render()) from errors
+        except (OSError, ValueError) as error:
+            raise Refused(str(error)) from error
+        return Compared(
+            pid=os.getpid(),
+            site=str(self._path.absolute()),
+            digest=site.digest,
+            running=self._service.site.digest,
+            difference=self._service.differs(site),
+        )
+
+    async def reload(self, digest: str | None = None) -> Difference:
+        """Read the site again and take what differs; with ``digest`` only if it still has that. Raises Refused, with
+        every error, and then nothing changed."""
         async with self._reloading:
             self._notifier.reloading()
             try:
-                site = await asyncio.to_thread(load, self._path)
-                changed = await self._service.reload(site)
+                changed = await self._service.reload(await self._read(digest))
             except SiteErrors as errors:
                 for error in errors.errors:
                     log.error("%s", error)  # noqa: TRY400 - each error names its place; a traceback would hide it
@@ -103,10 +122,20 @@ class Hosted:
             except (OSError, ValueError, JournalError) as error:
                 log.error("reload refused: %s; nothing was changed", error)  # noqa: TRY400
                 raise Refused(str(error)) from error
+            except Exception as error:
+                log.exception("reload refused: a fault of ours; nothing was changed")
+                raise Refused(f"a fault of ours: {type(error).__name__}: {error}") from error
             finally:
                 self._notifier.tell("READY=1")
             log.info("reloaded: %s", changed)
             return changed
+
+    async def _read(self, digest: str | None = None) -> Site:
+        """The site as it is written now. Raises SiteErrors, OSError, ReloadRefused."""
+        site = await asyncio.to_thread(load, self._path)
+        if digest not in (None, site.digest):
+            raise ReloadRefused("the site was changed since it was looked at: plan again")
+        return site
 
     async def follow_signals(self) -> None:
         """SIGTERM and Ctrl-C stop the service, a second one at once; SIGHUP reloads it. Ends once stopped."""

@@ -10,13 +10,16 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from bridge.cli.ending import Code, Failure
-from bridge.cli.options import general, wants_json
+from bridge.cli.options import general, pass_on_examples, wants_json
 
 # Name → module and what it is for. Each module has register(subparsers) and run(arguments) -> int.
 COMMANDS = {
     "demo": ("demo", "the main job on this machine, with simulated readers and a simulated VMS"),
     "init": ("init", "write a first site file, with cameras found in the VMS"),
     "check": ("check", "find everything that is wrong in a site file"),
+    "migrate": ("migrate", "bring a site file of an older version to this one"),
+    "plan": ("plan", "what is missing until a site works as its files say"),
+    "apply": ("apply", "do what plan says: declare event types, reload the service"),
     "cameras": ("cameras", "find the cameras of a VMS, and put them into the site"),
     "secret": ("secret", "put secrets into their stores, see which there are, take them out"),
     "schema": ("schema", "print the JSON Schema of a site file, for editors"),
@@ -24,11 +27,13 @@ COMMANDS = {
     "run": ("run", "run a site, or rehearse it with --dry-run"),
     "try": ("attempt", "show what one payload would become, and the exact requests"),
     "fire": ("fire", "raise a test event of a sensor on its cameras"),
+    "selftest": ("selftest", "prove a site, with a test event found again on each camera"),
+    "report": ("report", "a stored selftest as a page or a text, nothing tried again"),
     "test-mode": ("testing", "flag a sensor's events as tests for a while"),
     "inhibit": ("inhibit", "take a sensor out of service for a while"),
     "status": ("status", "how a running service is"),
     "tap": ("tap", "what passes through a running service, while it passes"),
-    "events": ("events", "search the events of a journal"),
+    "events": ("events", "find events, show one, download its pictures and video"),
     "explain": ("explain", "why a message or event became what it became"),
     "dead": ("dead", "list, replay or drop what a VMS refused"),
     "quarantine": ("quarantine", "list, replay or drop what nobody could read or nobody listens for"),
@@ -78,6 +83,7 @@ def _parser(name: str | None) -> tuple[ModuleType | None, argparse.ArgumentParse
         if each == name:
             asked = importlib.import_module(f"bridge.cli.{module}")
             asked.register(subparsers)
+            pass_on_examples(subparsers.choices[each])
         else:
             subparsers.add_parser(each, help=summary, add_help=False)
     return asked, parser

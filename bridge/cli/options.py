@@ -26,6 +26,23 @@ def command(
     return parser
 
 
+def pass_on_examples(parser: argparse.ArgumentParser) -> None:
+    """Show under the help of each word of a command those of the command's examples that begin with it."""
+    for action in parser._actions:
+        if not isinstance(action, argparse._SubParsersAction):
+            continue
+        for word in action.choices.values():
+            if word.epilog is None:
+                lines = [line for line in (parser.epilog or "").splitlines() if _is_of(line, word.prog)]
+                word.epilog = "\n".join([f"example{'s' * (len(lines) > 1)}:", *lines]) if lines else None
+                word.formatter_class = argparse.RawDescriptionHelpFormatter
+
+
+def _is_of(line: str, command: str) -> bool:
+    words = command.split()
+    return line.split()[: len(words)] == words
+
+
 def general(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("output")
     group.add_argument(

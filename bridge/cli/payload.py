@@ -53,17 +53,44 @@ async def messages(
     addresses: Sequence[Address],
     secrets: Secrets,
 ) -> list[Message]:
-    """``data`` of ``file``: a recorded request (``.http``), a stretch of a stream (a TCP connector's), or one body.
+    """``data`` of ``file``: a recorded request (``.http``), a stretch of a stream (a TCP connector's), a datagram in
+    hex (``.snmp``), a message with its topic (``.mqtt``), a stretch of an HTTP answer that does not end
+    (``.stream``), or one body.
 
     With no ``addresses`` nobody asks for credentials. Raises Failure, also when the connector would refuse it.
     """
-    if settings.type == "tcp":
-        from connectors.tcp.framed import framed
-        from connectors.tcp.settings import TcpSettings
+    if settings.type in ("tcp", "tcp-client"):
+        from connectors.framing.framed import framed
+        from connectors.framing.framings import FramedSettings
 
-        assert isinstance(settings, TcpSettings)
+        assert isinstance(settings, FramedSettings)
         frames = framed(settings.framing, settings.max_object)
         return [_plain(connector, sent, body) for body in (*frames.feed(data), *frames.finish())]
+    if file.suffix == ".snmp":
+        from connectors.snmp.captured import datagram, message_of
+
+        try:
+            place, label, document = message_of(datagram(data.decode("utf-8", "replace")), sent.peer)
+        except ValueError as wrong:
+            raise Failure(Code.FOUND, f"{file}: {wrong}") from None
+        return [_plain(connector, replace(sent, path=sent.path or place), document, label)]
+    if file.suffix == ".stream":
+        from connectors.http_stream.captured import messages_in
+
+        try:
+            told = messages_in(data)
+        except ValueError as wrong:
+            raise Failure(Code.FOUND, f"{file}: {wrong}") from None
+        return [replace(_plain(connector, sent, each.body, each.content_type), parts=each.parts) for each in told]
+    if file.suffix == ".mqtt":
+        from connectors.mqtt.captured import message_of as published
+
+        try:
+            origin, said = published(data, sent.peer)
+        except ValueError as wrong:
+            raise Failure(Code.FOUND, f"{file}: {wrong}") from None
+        found = _plain(connector, replace(sent, path=sent.path or origin.place), said)
+        return [replace(found, origin=replace(found.origin, attributes=origin.attributes))]
     method, path, headers, body = _recorded(file, data) if _is_recorded(file, data) else ("POST", "", {}, data)
     kind = sent.kind or headers.get("content-type") or _KINDS.get(file.suffix)
     if kind is not None:

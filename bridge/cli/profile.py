@@ -31,6 +31,7 @@ def register(subparsers: Subparsers) -> None:
         a body), with that message, its secrets masked, as the first example. test ends with 1 when something differs.
         """,
         "vms-bridge profile list",
+        "vms-bridge profile show cammra",
         "vms-bridge profile test cammra",
         "vms-bridge profile test profiles/my-reader.yaml",
         "vms-bridge profile new my-reader --from captured.http --kind lpr",

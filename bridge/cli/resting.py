@@ -10,14 +10,13 @@ from typing import TypeVar
 from bridge.cli.asking import Place
 from bridge.cli.ending import Code, Failure
 from bridge.clock import SystemClock
-from bridge.control.search import Readable
 from bridge.journal.contract import Fenced, Journal, JournalError
 from bridge.journal.sqlite import OfflineJournal, SqliteJournal
 
 T = TypeVar("T")
 
 
-def read_only(where: Place, question: Callable[[Readable], Awaitable[T]]) -> T:
+def read_only(where: Place, question: Callable[[OfflineJournal], Awaitable[T]]) -> T:
     """Ask the journal while no service has it. Raises Failure: nothing there, or somebody has it."""
     if where.journal is None:
         raise Failure(Code.NO_SERVICE, f"no service is running here: nobody answers at {where.control}")

@@ -26,11 +26,23 @@ def register(subparsers: Subparsers) -> None:
         "vms-bridge simulate vxg --port 8083 --cameras 4 --secrets ./secrets",
         "vms-bridge simulate reader http://127.0.0.1:8080/gate --multipart",
         "vms-bridge simulate webhook --port 8084",
+        "vms-bridge simulate zoneminder --port 8085",
+        "vms-bridge simulate frigate --port 8086",
+        "vms-bridge simulate genetec --port 4590",
+        "vms-bridge simulate digifort --port 8601",
+        "vms-bridge simulate milestone --port 9090",
+        "vms-bridge simulate nx --port 7001",
     )
     which = parser.add_subparsers(title="what to simulate", metavar="WHAT", dest="what", required=True)
     _register_vxg(which)
     _register_reader(which)
     _register_webhook(which)
+    _register_zoneminder(which)
+    _register_genetec(which)
+    _register_digifort(which)
+    _register_frigate(which)
+    _register_milestone(which)
+    _register_nx(which)
 
 
 def _register_vxg(subparsers: Subparsers) -> None:
@@ -119,6 +131,99 @@ def _register_webhook(subparsers: Subparsers) -> None:
     parser.add_argument("--status", type=int, default=200, help="answer with this status; 200 unless given")
 
 
+def _register_zoneminder(subparsers: Subparsers) -> None:
+    parser = command(
+        subparsers,
+        "zoneminder",
+        "a ZoneMinder",
+        """
+        A ZoneMinder with the monitors 1 and 2: its API under /zm/api, and zmtrigger. It knows the user bridge with the
+        password "first pass". Prints one line that begins with "ready", then each event when it is over.
+        """,
+        "vms-bridge simulate zoneminder --port 8085",
+    )
+    _listening(parser)
+    parser.add_argument("--trigger-port", type=int, default=0, metavar="PORT", help="any free one unless given")
+
+
+def _register_frigate(subparsers: Subparsers) -> None:
+    parser = command(
+        subparsers,
+        "frigate",
+        "a Frigate",
+        """
+        A Frigate with the cameras loading_dock and front_gate. It knows the user bridge with the password "first pass".
+        Prints one line that begins with "ready", then each event when its description was written.
+        """,
+        "vms-bridge simulate frigate --port 8086",
+    )
+    _listening(parser)
+
+
+def _register_genetec(subparsers: Subparsers) -> None:
+    parser = command(
+        subparsers,
+        "genetec",
+        "a Genetec Security Center",
+        """
+        The Web SDK role of a Security Center with two cameras, an alarm and the custom event 5000. It knows the user
+        bridge with the password "first pass" and the application id AbC123==. Prints one line that begins with
+        "ready", then each bookmark, custom event and alarm.
+        """,
+        "vms-bridge simulate genetec --port 4590",
+    )
+    _listening(parser)
+
+
+def _register_milestone(subparsers: Subparsers) -> None:
+    parser = command(
+        subparsers,
+        "milestone",
+        "a Milestone XProtect",
+        """
+        An XProtect with the cameras Dock and Gate: Event Server, API Gateway and AI Bridge at one port, a data source
+        of generic events at another. It knows the user bridge with the password "first pass", and the analytics event
+        vms-bridge. Prints one line that begins with "ready", then what is raised.
+        """,
+        "vms-bridge simulate milestone --port 9090 --generic-port 1235",
+    )
+    _listening(parser)
+    parser.add_argument("--generic-port", type=int, default=0, metavar="PORT", help="any free one unless given")
+
+
+def _register_nx(subparsers: Subparsers) -> None:
+    parser = command(
+        subparsers,
+        "nx",
+        "an Nx Witness site",
+        """
+        A site of Nx with two devices, over HTTP (a real one has TLS). It knows the user bridge with the password "first
+        pass". Prints one line that begins with "ready", then each bookmark and generic event.
+        """,
+        "vms-bridge simulate nx --port 7001",
+        "vms-bridge simulate nx --port 7001 --version 6.0",
+    )
+    _listening(parser)
+    parser.add_argument(
+        "--version", choices=("4.2", "5.1", "6.0", "6.1"), default="6.1", help="of the VMS; 6.1 unless given"
+    )
+
+
+def _register_digifort(subparsers: Subparsers) -> None:
+    parser = command(
+        subparsers,
+        "digifort",
+        "a Digifort server",
+        """
+        The HTTP API of a Digifort with the cameras CAM01 and CAM02 and the global events Bridge-CAM01, Bridge-CAM02
+        and Bridge-CAM01-Fire. It knows the user Bridge with the password "first pass". Prints one line that begins
+        with "ready", then each global event that is triggered.
+        """,
+        "vms-bridge simulate digifort --port 8601",
+    )
+    _listening(parser)
+
+
 def _listening(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=0, help="any free one unless given")
     parser.add_argument("--host", default="127.0.0.1", help="127.0.0.1 unless given")
@@ -126,13 +231,27 @@ def _listening(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     arguments.parent = os.getppid()
-    from bridge.cli.run import run_loop
+    from contextlib import nullcontext
 
-    what = {"vxg": _vxg, "reader": _reader, "webhook": _webhook}[arguments.what]
-    try:
-        return run_loop(lambda: what(arguments))
-    except OSError as error:
-        raise Failure(Code.REFUSED, str(error)) from error
+    from bridge.cli.run import run_loop
+    from bridge.simulator.until_told import no_end_yet
+
+    what = {
+        "vxg": _vxg,
+        "reader": _reader,
+        "webhook": _webhook,
+        "zoneminder": _zoneminder,
+        "genetec": _genetec,
+        "digifort": _digifort,
+        "frigate": _frigate,
+        "milestone": _milestone,
+        "nx": _nx,
+    }[arguments.what]
+    with no_end_yet() if arguments.what != "reader" else nullcontext():
+        try:
+            return run_loop(lambda: what(arguments))
+        except OSError as error:
+            raise Failure(Code.REFUSED, str(error)) from error
 
 
 async def _vxg(arguments: argparse.Namespace) -> int:
@@ -198,6 +317,157 @@ async def _webhook(arguments: argparse.Namespace) -> int:
             print(json.dumps({"what": "ready", "url": hooks.base_url}), flush=True)
         else:
             print(f"ready: webhooks at {hooks.base_url}", flush=True)
+        await until_told(arguments.parent)
+    return Code.DONE
+
+
+async def _zoneminder(arguments: argparse.Namespace) -> int:
+    from bridge.simulator.until_told import until_told
+    from bridge.simulator.zoneminder import SimulatedZoneMinder
+    from bridge.simulator.zoneminder.monitor import Event
+
+    as_json = wants_json(arguments)
+
+    def show(event: Event) -> None:
+        if as_json:
+            told = {"what": "event", "id": event.id, "monitor": event.monitor, "cause": event.cause}
+            print(json.dumps({**told, "notes": event.notes}), flush=True)
+        else:
+            print(f"event {event.id} of monitor {event.monitor}, {event.cause}:\n{event.notes}\n", flush=True)
+
+    simulated = SimulatedZoneMinder(
+        monitors={1: "Dock", 2: "Gate"}, host=arguments.host, port=arguments.port, picture_every=0.2, stays_open=1.0
+    )
+    simulated.trigger.port = arguments.trigger_port
+    simulated.database.on_over = show
+    async with simulated as vms:
+        if as_json:
+            print(json.dumps({"what": "ready", "url": vms.base_url, "trigger_port": vms.trigger.port}), flush=True)
+        else:
+            print(f"ready: ZoneMinder at {vms.base_url}, zmtrigger at port {vms.trigger.port}", flush=True)
+        await until_told(arguments.parent)
+    return Code.DONE
+
+
+async def _frigate(arguments: argparse.Namespace) -> int:
+    from bridge.simulator.frigate import SimulatedFrigate
+    from bridge.simulator.frigate.events import Event
+    from bridge.simulator.until_told import until_told
+
+    as_json = wants_json(arguments)
+
+    def show(event: Event) -> None:
+        if as_json:
+            told = {"what": "event", "id": event.id, "camera": event.camera, "label": event.label}
+            print(json.dumps({**told, "sub_label": event.sub_label, "description": event.description}), flush=True)
+        else:
+            print(f"event {event.id} on {event.camera}, {event.label}: {event.sub_label}", flush=True)
+            print(f"{event.description}\n", flush=True)
+
+    cameras = ("loading_dock", "front_gate")
+    async with SimulatedFrigate(cameras=cameras, host=arguments.host, port=arguments.port) as vms:
+        vms.table.on_written = show
+        if as_json:
+            print(json.dumps({"what": "ready", "url": vms.base_url, "cameras": list(cameras)}), flush=True)
+        else:
+            print(f"ready: Frigate at {vms.base_url}; cameras {', '.join(cameras)}", flush=True)
+        await until_told(arguments.parent)
+    return Code.DONE
+
+
+async def _genetec(arguments: argparse.Namespace) -> int:
+    import msgspec
+
+    from bridge.simulator.genetec import SimulatedGenetec
+    from bridge.simulator.genetec.directory import Made
+    from bridge.simulator.until_told import until_told
+
+    as_json = wants_json(arguments)
+
+    def show(made: Made) -> None:
+        told = {"what": type(made).__name__.lower(), **msgspec.to_builtins(made)}
+        line = " ".join(f"{name}={value}" for name, value in told.items() if name != "what")
+        print(json.dumps(told) if as_json else f"{told['what']} {line}", flush=True)
+
+    async with SimulatedGenetec(host=arguments.host, port=arguments.port) as vms:
+        vms.on_made = show
+        if as_json:
+            print(json.dumps({"what": "ready", "url": vms.base_url}), flush=True)
+        else:
+            print(f"ready: Genetec's Web SDK at {vms.base_url}", flush=True)
+        await until_told(arguments.parent)
+    return Code.DONE
+
+
+async def _milestone(arguments: argparse.Namespace) -> int:
+    from bridge.simulator.http_server import Answer, Asked
+    from bridge.simulator.milestone import SimulatedMilestone
+    from bridge.simulator.until_told import until_told
+
+    as_json = wants_json(arguments)
+
+    def show(what: str, text: str) -> None:
+        print(json.dumps({"what": what, "text": text}) if as_json else f"{what}\n{text}\n", flush=True)
+
+    def raised(asked: Asked, answer: Answer) -> None:
+        if asked.method != "GET" and answer.status < 300 and not asked.path.lower().endswith("/token"):
+            show(f"{asked.method} {asked.path}", asked.body.decode("utf-8", "replace"))
+
+    simulated = SimulatedMilestone(host=arguments.host, port=arguments.port)
+    simulated.source.port = arguments.generic_port
+    simulated.source.on_line = lambda line: show("generic event", line.decode("utf-8", "replace").rstrip())
+    simulated.on_asked = raised
+    async with simulated as vms:
+        if as_json:
+            print(json.dumps({"what": "ready", "url": vms.base_url, "generic_port": vms.source.port}), flush=True)
+        else:
+            print(f"ready: XProtect at {vms.base_url}, generic events at port {vms.source.port}", flush=True)
+        await until_told(arguments.parent)
+    return Code.DONE
+
+
+async def _nx(arguments: argparse.Namespace) -> int:
+    from collections.abc import Mapping
+
+    from bridge.simulator.nx import SimulatedNx
+    from bridge.simulator.until_told import until_told
+
+    as_json = wants_json(arguments)
+
+    def show(told: Mapping[str, object]) -> None:
+        what = "bookmark" if "durationMs" in told else "event"
+        title = told.get("name", told.get("caption"))
+        devices = told.get("devices") or [told.get("deviceId")]
+        where = ", ".join(str(each) for each in devices) if isinstance(devices, list) else ""
+        line = f"{what} on {where}: {title}\n{told.get('description')}\n"
+        print(json.dumps({"what": what, **told}) if as_json else line, flush=True)
+
+    async with SimulatedNx(version=arguments.version, host=arguments.host, port=arguments.port, told=show) as vms:
+        if as_json:
+            print(json.dumps({"what": "ready", "url": vms.base_url, "devices": vms.api.devices}), flush=True)
+        else:
+            print(f"ready: Nx {arguments.version} at {vms.base_url}", flush=True)
+        await until_told(arguments.parent)
+    return Code.DONE
+
+
+async def _digifort(arguments: argparse.Namespace) -> int:
+    from bridge.simulator.digifort import SimulatedDigifort
+    from bridge.simulator.digifort.api import Triggered
+    from bridge.simulator.until_told import until_told
+
+    as_json = wants_json(arguments)
+
+    def show(triggered: Triggered) -> None:
+        told = {"what": "triggered", "event": triggered.event, "message": triggered.message}
+        print(json.dumps(told) if as_json else f"{triggered.event}: {triggered.message}", flush=True)
+
+    async with SimulatedDigifort(host=arguments.host, port=arguments.port) as vms:
+        vms.on_triggered = show
+        if as_json:
+            print(json.dumps({"what": "ready", "url": vms.base_url}), flush=True)
+        else:
+            print(f"ready: Digifort at {vms.base_url}", flush=True)
         await until_told(arguments.parent)
     return Code.DONE
 

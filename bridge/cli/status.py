@@ -88,6 +88,8 @@ def told(status: Answer) -> list[str]:
     lines.append(f"messages {status['messages']}: {_counts(_mapping(status, 'items'))}")
     lines.append(f"events {status['events']}, amendments {status['amendments']}")
     lines.append(f"deliveries: {_counts(_mapping(status, 'deliveries'))}")
+    if any(_mapping(status, "clips").values()):
+        lines.append(f"clips: {_counts(_mapping(status, 'clips'))}")
     lines.append(f"journal {size(status['journal_bytes'])}")
     if status.get("observe"):
         lines.append(f"metrics and health on http://{status['observe']}")

@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable
 from datetime import timedelta
 
+import msgspec
+
 from bridge.cli.paper import Paper
 from bridge.cli.telling import Teller
 from bridge.cli.wire import REMOTE_ID
@@ -15,7 +17,7 @@ from bridge.config.site import Site
 from bridge.decide.decide import decide, decide_timer, sensors_of
 from bridge.decide.memory import Memory
 from bridge.intake import MessageIds
-from bridge.model import Action, Decision, Delivery, Fate, Instant, Message, Origin, StateKey, VmsId
+from bridge.model import Action, Decision, Delivery, Fate, Instant, MediaId, Message, Origin, StateKey, VmsId
 from bridge.routing import Router
 from bridge.secret import Secrets
 from bridge.vms.base import VmsTarget
@@ -42,6 +44,7 @@ class Trial:
         self._secrets = secrets
         self._targets: dict[VmsId, tuple[VmsTarget, Paper]] = {}
         self._refused = False
+        self._pictures: dict[MediaId, bytes] = {}
 
     def run(self, messages: Iterable[Message]) -> bool:
         """Show all that follows, what a timer brings between two messages too; whether every item could be read and
@@ -76,11 +79,16 @@ class Trial:
                 heapq.heappush(self._holds, (at.monotonic + change.due_in, str(change.key), change.key))
         self._refused |= any(verdict.fate is Fate.QUARANTINED for verdict in decision.verdicts)
         self._teller.decision(decision)
+        kept = decision.message.media if decision.message is not None else ()
+        self._pictures |= {each.media.id: each.data for each in kept}
         events = {(event.id, event.revision): event for event in decision.events}
         for new in decision.deliveries:
             event, known_as = events[new.event, new.revision], REMOTE_ID if new.action is Action.AMEND else ""
             delivery = Delivery(event=event, camera=new.camera, vms=new.vms, action=new.action, remote_id=known_as)
             target, paper = self._target(new.vms)
+            if target.can.picture and event.media:
+                known = {each.id: self._pictures[each.id] for each in event.media if each.id in self._pictures}
+                delivery = msgspec.structs.replace(delivery, pictures=known)
             for request in target.render(delivery):
                 paper.show(request)
 

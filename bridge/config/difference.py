@@ -82,6 +82,17 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
         return "; ".join(told) or "nothing"
 
 
+class Compared(msgspec.Struct, frozen=True, kw_only=True):
+    """A running service and the site it was started with, as that is written now: ``site`` is its path, ``digest`` its
+    digest; ``running``: the digest of what runs; ``difference``: what a reload would do."""
+
+    pid: int
+    site: str
+    digest: str
+    running: str
+    difference: Difference
+
+
 def difference(old: Site, new: Site) -> Difference:
     """What a running service has to do to become ``new``. Pure."""
     vms = _change(old.vms, new.vms, lambda before, after: before.settings == after.settings)

@@ -18,7 +18,8 @@ import yaml
 from bridge.config.document import Document, Node, Plain, plain, read, scalar
 from bridge.config.private_file import sync_folder
 
-Fields: TypeAlias = Mapping[str, "str | int"]
+Value: TypeAlias = str | int | float | bool
+Fields: TypeAlias = Mapping[str, Value]
 """What stands under an entry: key → value."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./ -]*(:[A-Za-z0-9_./-]+)?")
@@ -31,7 +32,7 @@ class CannotEdit(Exception):
 
 def entry_line(name: str, fields: Fields) -> str:
     """``gate-in: {vms: cloud, id: 4711, token: secret:gate-in}``"""
-    return f"{name}: {{{', '.join(f'{key}: {_written(value)}' for key, value in fields.items())}}}"
+    return f"{name}: {{{', '.join(f'{key}: {written(value)}' for key, value in fields.items())}}}"
 
 
 def with_entries(text: str, file: str, section: str, entries: Mapping[str, Fields], after: str = "") -> str:
@@ -179,9 +180,11 @@ def _as_meant(root: Node, edited: str, section: str, entries: Mapping[str, Field
     return plain(document.root) == {**wanted, section: {**below, **added}}
 
 
-def _written(value: str | int) -> str:
+def written(value: Value) -> str:
     """A value as it stands between braces: as it is where that reads as the same text, else in double quotes."""
-    if isinstance(value, int):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
         return str(value)
     if _PLAIN.fullmatch(value) and isinstance(scalar(value), str) and value.strip() == value:
         return value

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+from bridge.config import versions
 from bridge.config.document import Document, Node, Place, read
 from bridge.config.errors import did_you_mean, nearest
 from bridge.config.explain import naming
@@ -19,7 +21,6 @@ LARGEST = 64 * 2**20
 """Bytes of one file; 10,000 sensors are 3 MB."""
 
 _NAME = re.compile(NAME)
-_VERSION = 1
 
 
 class Sections(msgspec.Struct):
@@ -38,21 +39,29 @@ def gather(path: Path, faults: Faults) -> Sections:
     sections = Sections({}, {name: {} for name in NAMED}, [])
     whole = True
     seen: set[str] = set()
-    for file in _files(path, faults):
+    read: list[tuple[Document, Node]] = []
+    for file in files(path, faults):
         document = _document(file, faults)
         if document is None or document.root is None:
             whole = False
             continue
-        _outline(document, document.root, sections, seen, faults)
+        read.append((document, document.root))
+    if _of_other_version(read, path, faults):
+        return sections  # what the keys of that version mean here says nothing
+    for document, root in read:
+        _outline(document, root, sections, seen, faults)
     missing = [name for name in REQUIRED if name not in seen]
-    if whole and missing and not (faults and not seen):
+    if missing == ["version"] and whole:
+        faults.of_file(path, versions.missing(path))
+    elif whole and missing and not (faults and not seen):
         faults.of_file(
             path, f"there is no section {' and no section '.join(missing)}; every site has {', '.join(REQUIRED)}"
         )
     return sections
 
 
-def _files(path: Path, faults: Faults) -> list[Path]:
+def files(path: Path, faults: Faults) -> list[Path]:
+    """The files a site is made of."""
     if not path.is_dir():
         return [path]
     for other in sorted(path.glob("*.yml")):
@@ -93,7 +102,9 @@ def _outline(document: Document, root: Node, sections: Sections, seen: set[str],
         return
     if not isinstance(root.value, dict) or root.keys is None:
         faults.hide(document, root)
-        faults.add(document, (root.line, root.column), "", f"a site is a mapping; begin with version: {_VERSION}")
+        faults.add(
+            document, (root.line, root.column), "", f"a site is a mapping; begin with version: {versions.NEWEST}"
+        )
         return
     for name, node in root.value.items():
         place = root.keys[name]
@@ -118,9 +129,20 @@ def _outline(document: Document, root: Node, sections: Sections, seen: set[str],
 
 
 def _version(entry: Entry, faults: Faults) -> None:
-    node = entry.node
-    if node.value != _VERSION or node.value is True:
-        faults.add(entry.source, (node.line, node.column), "version", f"this bridge reads version {_VERSION} alone")
+    why = versions.wrong(versions.of(entry.node), entry.source.file)
+    if why:
+        faults.add(entry.source, (entry.node.line, entry.node.column), "version", why)
+
+
+def _of_other_version(read: Sequence[tuple[Document, Node]], path: Path, faults: Faults) -> bool:
+    other = False
+    for document, root in read:
+        node = root.value.get("version") if isinstance(root.value, dict) else None
+        said = versions.of(node)
+        if node is not None and said is not None and said >= versions.FIRST and said != versions.NEWEST:
+            other = True
+            faults.add(document, (node.line, node.column), "version", versions.wrong(said, path))
+    return other
 
 
 def _named(section: Entry, entries: dict[str, Entry], faults: Faults) -> None:

@@ -26,8 +26,10 @@ Classes: TypeAlias = dict[str, type[Class] | None]
 """The class of each entry; None where its type is not known, which has been said."""
 
 
-def connectors(entries: Mapping[str, Entry], faults: Faults) -> tuple[dict[str, Connector], Classes[ConnectorContract]]:
-    """The connectors by id, and the class of each."""
+def connectors(
+    entries: Mapping[str, Entry], timezone: str, faults: Faults
+) -> tuple[dict[str, Connector], Classes[ConnectorContract]]:
+    """The connectors by id, and the class of each. ``timezone``: the site's, by its name."""
     made: dict[str, Connector] = {}
     classes: Classes[ConnectorContract] = {}
     for name, entry in entries.items():
@@ -35,7 +37,7 @@ def connectors(entries: Mapping[str, Entry], faults: Faults) -> tuple[dict[str, 
         classes[name] = declared
         settings = None if declared is None else validated(declared.Settings, entry, faults)
         if settings is not None:
-            made[name] = Connector(ConnectorId(name), settings)
+            made[name] = Connector(ConnectorId(name), settings.at_site(timezone))
     return made, classes
 
 

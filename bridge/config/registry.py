@@ -25,10 +25,26 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
     CONNECTORS: {
         "http": "connectors.http:HttpConnector",
         "http-poll": "connectors.http_poll:HttpPollConnector",
+        "http-stream": "connectors.http_stream:HttpStreamConnector",
+        "modbus": "connectors.modbus:ModbusConnector",
+        "mqtt": "connectors.mqtt:MqttConnector",
+        "snmp": "connectors.snmp:SnmpConnector",
+        "snmp-poll": "connectors.snmp:SnmpPollConnector",
         "tcp": "connectors.tcp:TcpConnector",
+        "tcp-client": "connectors.tcp_client:TcpClientConnector",
+        "udp": "connectors.udp:UdpConnector",
         "websocket": "connectors.websocket:WebSocketConnector",
     },
-    VMS: {"vxg": "bridge.vms.vxg:VxgTarget", "webhook": "bridge.vms.webhook:WebhookTarget"},
+    VMS: {
+        "digifort": "bridge.vms.digifort:DigifortTarget",
+        "frigate": "bridge.vms.frigate:FrigateTarget",
+        "genetec": "bridge.vms.genetec:GenetecTarget",
+        "milestone": "bridge.vms.milestone:MilestoneTarget",
+        "nx": "bridge.vms.nx:NxTarget",
+        "vxg": "bridge.vms.vxg:VxgTarget",
+        "webhook": "bridge.vms.webhook:WebhookTarget",
+        "zoneminder": "bridge.vms.zoneminder:ZoneMinderTarget",
+    },
 }
 
 

@@ -12,6 +12,7 @@ from bridge.config import registry
 from bridge.config.mapping import GroupSection
 from bridge.config.models import DURATION, NAME, SIZE, JournalSection, SensorSection, SiteSection
 from bridge.config.pictures import FetchSettings, PicturesSection
+from bridge.config.versions import NEWEST
 from bridge.endpoints.settings import TYPES
 from bridge.metrics.settings import ObserveSettings
 from bridge.trouble import settings as trouble
@@ -49,7 +50,7 @@ def site_schema(installed: bool = True) -> Schema:
     connector_settings = {name: collected.of(each.Settings) for name, each in connectors.items()}
     camera = _any([collected.of(each.Camera) for each in vms.values()])
     properties: Schema = {
-        "version": {"const": 1, "description": "The version of this format."},
+        "version": {"const": NEWEST, "description": "The version of this format."},
         "site": collected.of(SiteSection),
         "vms": _named("The VMS the bridge talks to.", _by_type(vms_settings, "Which VMS this is.")),
         "cameras": _named("The cameras.", camera),

@@ -24,12 +24,15 @@ class Readable(Protocol):
 
 
 class Events(msgspec.Struct, frozen=True, kw_only=True):
-    """Which events, newest first. ``type`` may hold ``*``; ``since`` is aware."""
+    """Which events, newest first. ``type`` may hold ``*``; ``since`` and ``until`` are aware. ``tag``: a field they
+    have, or ``NAME=VALUE`` that it has this value."""
 
     sensor: SensorId | None = None
     camera: CameraId | None = None
     type: str | None = None
+    tag: str | None = None
     since: datetime | None = None
+    until: datetime | None = None
     limit: int = 50
 
 
@@ -77,8 +80,9 @@ async def events(journal: Readable, wanted: Events) -> AsyncIterator[SensorEvent
         sensor=wanted.sensor,
         camera=wanted.camera,
         since=wanted.since,
+        until=wanted.until,
         newest_first=True,
-        limit=wanted.limit if wanted.type is None else SCANNED,
+        limit=wanted.limit if wanted.type is None and wanted.tag is None else SCANNED,
     )
     found = 0
     async for record in journal.read(query):
@@ -86,10 +90,20 @@ async def events(journal: Readable, wanted: Events) -> AsyncIterator[SensorEvent
             continue
         if wanted.type is not None and not fnmatchcase(record.event.type, wanted.type):
             continue
+        if wanted.tag is not None and not _tagged(record.event, wanted.tag):
+            continue
         yield record.event
         found += 1
         if found >= wanted.limit:
             return
+
+
+def _tagged(event: SensorEvent, tag: str) -> bool:
+    name, has_value, value = tag.partition("=")
+    if name not in event.fields:
+        return False
+    found = event.fields[name]
+    return not has_value or value == (found if isinstance(found, str) else msgspec.json.encode(found).decode())
 
 
 async def deliveries(journal: Readable, wanted: Deliveries) -> AsyncIterator[DeliveryRecord]:

@@ -2,7 +2,9 @@
 
 ==========================  ==========================================================================
 ``GET /status``             how it is: connectors, sensors, VMS, conditions, totals
-``GET /events``             JSON lines, newest first: ``sensor camera type since limit``
+``GET /events``             JSON lines, newest first: ``sensor camera type tag since until limit``
+``GET /event``              ``id``: one event, all its revisions, deliveries and clips
+``GET /media``              ``id``: a picture's bytes
 ``GET /deliveries``         JSON lines: ``state event sensor camera vms limit``
 ``POST /dead/replay``       ``{"event", "sensor", "camera", "vms"}`` or ``{"all": true}``: pending again
 ``POST /dead/drop``         the same choice: given up for good
@@ -13,7 +15,9 @@
 ``POST /fire``              ``{"sensor", "type", "fields", "urgency"}``: a test event, marked as one
 ``POST /test-mode``         ``{"sensor", "seconds", "why"}``: its events are tests for so long; ``seconds`` 0 ends it
 ``POST /inhibit``           the same choice: nothing new of it is raised
-``POST /reload``            read the site again and take what differs; 422 and every error if it has any
+``GET /difference``         read the site again and say what a reload would change; 422 and every error if it has any
+``POST /reload``            take what differs, all or nothing: 422 and why, if it cannot; ``{"digest"}``: only if the
+                            site still reads so
 ``GET /tap``                JSON lines for as long as one listens: decided, settled, dropped; with any of ``what
                             sensor connector camera`` stage by stage: message, item, event, answer
 ``GET /record``             ``connector``: JSON lines, each message as the intake saw it, redacted
@@ -41,6 +45,7 @@ from bridge.config.site import Site
 from bridge.control import answer, records, search
 from bridge.control.answer import Receive, Refused, Scope, Send
 from bridge.control.door import Door
+from bridge.control.one_event import NoSuchEvent, ReadableWhole, one_event
 from bridge.control.recorder import Recorder
 from bridge.control.stages import Sieve, Wanted
 from bridge.control.tap import Tap
@@ -54,6 +59,7 @@ from bridge.model import (
     DeliveryState,
     EventId,
     Instant,
+    MediaId,
     MessageId,
     Receipt,
     Scalar,
@@ -70,11 +76,15 @@ LEAVE = 2.0
 """Seconds that calls still running get when the service stops."""
 
 
+class WholeJournal(Journal, ReadableWhole, Protocol):
+    """A journal with its clips."""
+
+
 class Served(Protocol):
     """What the control API needs of a service."""
 
     @property
-    def journal(self) -> Journal: ...
+    def journal(self) -> WholeJournal: ...
 
     @property
     def site(self) -> Site: ...
@@ -137,26 +147,37 @@ class Fire(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     urgency: str | None = None
 
 
+class Reloading(msgspec.Struct, forbid_unknown_fields=True):
+    """``digest``: of the site as somebody looked at it before."""
+
+    digest: str | None = None
+
+
 class Control:
-    """A raw ASGI application. ``reload`` reads the site again and answers with what differs, or raises Refused."""
+    """A raw ASGI application. ``reload`` reads the site again, takes it over if it has the digest that is asked for,
+    and answers with what differed; ``compare`` says what it would do. Both raise Refused."""
 
     def __init__(
         self,
         served: Served,
         tap: Tap,
-        reload: Callable[[], Awaitable[object]],
+        reload: Callable[[str | None], Awaitable[object]],
         now: Callable[[], Instant],
         token: str | None = None,
+        compare: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self._served = served
         self._tap = tap
         self._reload = reload
+        self._compare = compare
         self._now = now
         self._token = token
         self._reloading = asyncio.Lock()
         self._calls: dict[tuple[str, str], Callable[[Scope, Receive, Send], Awaitable[None]]] = {
             ("GET", "/status"): self._status,
             ("GET", "/events"): self._events,
+            ("GET", "/event"): self._event,
+            ("GET", "/media"): self._media,
             ("GET", "/deliveries"): self._deliveries,
             ("POST", "/dead/replay"): self._replay,
             ("POST", "/dead/drop"): self._drop,
@@ -167,6 +188,7 @@ class Control:
             ("POST", "/fire"): self._fire,
             ("POST", "/test-mode"): self._test_mode,
             ("POST", "/inhibit"): self._inhibit,
+            ("GET", "/difference"): self._differs,
             ("POST", "/reload"): self._read_site_again,
             ("GET", "/tap"): self._listen,
             ("GET", "/record"): self._record,
@@ -210,8 +232,9 @@ class Control:
 
     async def _events(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = answer.parameters(scope)
-        if "since" in asked:
-            asked["since"] = search.moment(asked["since"], datetime.now(UTC)).isoformat()
+        for bound in ("since", "until"):
+            if bound in asked:
+                asked[bound] = search.moment(asked[bound], datetime.now(UTC)).isoformat()
         wanted = msgspec.convert(asked, search.Events, strict=False)
 
         async def found() -> AsyncIterator[bytes]:
@@ -219,6 +242,17 @@ class Control:
                 yield records.line(records.of_event(event))
 
         await answer.lines(send, found())
+
+    async def _event(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            found = await one_event(self._served.journal, answer.parameters(scope).get("id", ""))
+        except NoSuchEvent as wrong:
+            raise Refused(str(wrong), 404) from wrong
+        await answer.json(send, found)
+
+    async def _media(self, scope: Scope, receive: Receive, send: Send) -> None:
+        media = MediaId(answer.parameters(scope).get("id", ""))
+        await answer.whole(send, await self._served.journal.media(media), "application/octet-stream")
 
     async def _deliveries(self, scope: Scope, receive: Receive, send: Send) -> None:
         wanted = msgspec.convert(answer.parameters(scope), search.Deliveries, strict=False)
@@ -371,9 +405,15 @@ class Control:
         await answer.json(send, await self._served.say(said.sensor, what, said.why.strip(), said.seconds))
 
     async def _read_site_again(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await answer.body(receive)
+        body = await answer.body(receive)
+        asked = msgspec.json.decode(body, type=Reloading) if body.strip() else Reloading()
         async with self._reloading:
-            await answer.json(send, await self._reload())
+            await answer.json(send, await self._reload(asked.digest))
+
+    async def _differs(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._compare is None:
+            raise Refused("this service has no site file to read again", 404)
+        await answer.json(send, await self._compare())
 
 
 async def drop(journal: Journal, chosen: AsyncIterator[QuarantineRecord]) -> int:

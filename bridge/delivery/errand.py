@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
 
 import msgspec
 
@@ -15,7 +17,7 @@ from bridge.delivery.reconcile import NotYet, SendAgain, reconcile
 from bridge.delivery.trouble import Troubles
 from bridge.delivery.verdict import Verdicts
 from bridge.journal.contract import LaneHead
-from bridge.model import Ambiguous, Delivered, Expired, Outcome, Urgency
+from bridge.model import Ambiguous, Delivered, Expired, MediaId, Outcome, SensorEvent, Urgency
 from bridge.vms.base import VmsSettings, VmsTarget
 
 
@@ -32,6 +34,10 @@ class Line(msgspec.Struct, eq=False):
             self.unused.set()
 
 
+Pictures: TypeAlias = Callable[[SensorEvent], Awaitable[Mapping[MediaId, bytes]]]
+"""The pictures of an event that are kept, whole; never raises."""
+
+
 class Errands:
     """Of one VMS."""
 
@@ -44,8 +50,10 @@ class Errands:
         parking: Parking,
         verdicts: Verdicts,
         troubles: Troubles,
+        pictures: Pictures,
     ) -> None:
         self.line = Line(target)
+        self._pictures = pictures
         self._settings = settings
         self._clock = clock
         self._availability = availability
@@ -112,6 +120,8 @@ class Errands:
             if isinstance(timely, Expired):
                 return timely
             delivery = timely
+        if target.can.picture and delivery.event.media:
+            delivery = msgspec.structs.replace(delivery, pictures=await self._pictures(delivery.event))
         try:
             requests = target.render(delivery)
         except Exception as error:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
+from contextlib import suppress
 
 from bridge.clock import Clock
 from bridge.delivery.attempt import Attempt, Watch
@@ -27,9 +29,11 @@ from bridge.model import (
     CameraId,
     Delivered,
     Expired,
+    MediaId,
     Outcome,
     Rejected,
     Retry,
+    SensorEvent,
     Urgency,
     VmsId,
 )
@@ -88,7 +92,7 @@ class Outlet:
         )
         self._verdicts = Verdicts(vms, self._availability, self._parking, self._troubles, self._depends_on)
         self._errands = Errands(
-            target, settings, clock, self._availability, self._parking, self._verdicts, self._troubles
+            target, settings, clock, self._availability, self._parking, self._verdicts, self._troubles, self._kept
         )
         self._watch = Watch(clock, lambda: 1.5 * self._settings.timeout + 2.0)
 
@@ -111,6 +115,14 @@ class Outlet:
             await self._ended.wait()
             for task in self._tasks:
                 task.cancel()
+
+    async def _kept(self, event: SensorEvent) -> Mapping[MediaId, bytes]:
+        """Its pictures. One that retention removed, or that cannot be read, is no reason to hold its event back."""
+        found = {}
+        for each in event.media:
+            with suppress(JournalError, OSError):
+                found[each.id] = await self._journal.media(each.id)
+        return found
 
     async def drain(self, bound: float) -> None:
         """Claim nothing more, give ``bound`` seconds to what is being sent, then end. What was claimed and not sent

@@ -222,6 +222,17 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     free: int
 
 
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """The latest alarm that a VMS refused for good. ``count``: how many such there are of this VMS."""
+
+    vms: VmsId
+    event: EventId
+    title: str
+    camera: CameraId
+    why: str
+    count: int
+
+
 class Oldest(msgspec.Struct, frozen=True, kw_only=True):
     """Of all that waits for one VMS in one urgency, what came first. ``arrived``: when its message came (UTC)."""
 
@@ -313,5 +324,9 @@ class Journal(Protocol):
 
     async def oldest(self, least: Urgency) -> Sequence[Oldest]:
         """What has waited longest, for each VMS and each urgency from ``least`` up. Cheap, however much waits."""
+
+    async def refused_alarms(self) -> Sequence[Refused]:
+        """Of each VMS that refused alarms for good, the latest; nobody has replayed or dropped it since. Cheap while
+        nothing is refused or replayed."""
 
     async def close(self) -> None: ...

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from bridge.learning.speakers import Heard, Speaker
 from bridge.model import Draft, Item, Message
-from bridge.profiles.profile import Profile
+from bridge.profiles.profile import Profile, SaysWays
 
 _UTC = ZoneInfo("UTC")
 _FRAMINGS = ("json", "lines")
@@ -49,12 +49,14 @@ def profiles_in(*folders: Path) -> dict[str, Profile]:
 
 
 def read(speaker: Speaker, profiles: Mapping[str, Profile]) -> Reading:
-    """Try all profiles; the one that reads most, and most of it, is suggested."""
+    """Try all profiles of devices that speak this way; the one that reads most, and most of it, is suggested."""
     best: tuple[tuple[float, float], str, Reading] | None = None
     rest = []
     framing, messages = messages_of(speaker)
     if speaker.way != "tls":
         for name, profile in profiles.items():
+            if isinstance(profile, SaysWays) and profile.heard_by and speaker.way not in profile.heard_by:
+                continue
             tried = _tried(profile, messages)
             if tried is None:
                 continue
@@ -74,7 +76,7 @@ def messages_of(speaker: Speaker) -> tuple[str, list[Message]]:
     whole = [heard.message for heard in speaker.samples]
     if speaker.way != "tcp":
         return "", whole
-    from connectors.tcp.framed import framed
+    from connectors.framing.framed import framed
 
     for framing in _FRAMINGS:
         found = []

@@ -11,8 +11,9 @@ from collections.abc import Iterable
 import msgspec
 
 from bridge.supervision import Condition
+from bridge.supervision.kinds import OF_ALARMS
 
-RED = ("journal", "alarm")
+RED = ("journal", *OF_ALARMS)
 """First words of the conditions that make the service not ready."""
 
 

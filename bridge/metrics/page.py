@@ -40,6 +40,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     now: float
     totals: Totals
     figures: Figures
+    clips: Mapping[str, int]
     limit: int
     refused: Mapping[tuple[ConnectorId, str], int]
     links: Mapping[str, bool]
@@ -59,6 +60,7 @@ def page(meters: Meters, facts: Facts) -> bytes:
     _service(exposition, facts)
     _taken(exposition, meters, facts)
     _delivered(exposition, meters, facts)
+    _clips(exposition, facts)
     _journal(exposition, meters, facts)
     _process(exposition, facts.process)
     return exposition.text()
@@ -129,6 +131,12 @@ def _delivered(to: Exposition, meters: Meters, facts: Facts) -> None:
     to.gauge(
         f"{P}vms_parked", "1 while all events of the VMS wait until somebody acts.", _named("vms", facts.parked_vms)
     )
+
+
+def _clips(to: Exposition, facts: Facts) -> None:
+    counts = {state.replace(" ", "_"): count for state, count in facts.clips.items()}
+    about = "Clips asked for around events that are still kept, by what became of them."
+    to.gauge(f"{P}clips", about, _named("state", counts))
 
 
 def _journal(to: Exposition, meters: Meters, facts: Facts) -> None:

@@ -12,7 +12,7 @@ import yaml
 from bridge.model import Draft, Message
 from bridge.profiles.compile import ProfileErrors, compile_profile
 from bridge.profiles.compiled import CompiledProfile
-from bridge.profiles.examples import read_message
+from bridge.profiles.examples import read_message, without_credentials
 from bridge.profiles.sketch import NothingRead, sketch
 
 _HEAD = re.compile(rb"[A-Z]+ \S+ HTTP/1\.[01]\r?\n")
@@ -69,13 +69,15 @@ def begin(name: str, kind: str, title: str, captured: Path, folder: Path) -> Beg
 
 def _suffix(captured: Path, data: bytes) -> str:
     """How the example's file ends, which says how it is read: a recorded request has its head."""
-    if captured.suffix in (".http", ".ws"):
+    if captured.suffix in (".http", ".snmp", ".ws"):
         return captured.suffix
     return ".http" if _HEAD.match(data) else ".tcp"
 
 
 def _masked(data: bytes, suffix: str, before: Message, after: Message) -> bytes:
     """The captured bytes without what must not be kept: credentials in the head, and what the profile redacts."""
+    if suffix == ".snmp":
+        return without_credentials(data)
     if suffix != ".http":
         return after.body if after.body != before.body else data
     blank = re.search(rb"\r?\n\r?\n", data)

@@ -25,6 +25,7 @@ from bridge.profiles.decoders import (
     values_decoder,
     xml_decoder,
 )
+from bridge.profiles.entries import Entries
 from bridge.profiles.evaluation import ExpressionFailed
 from bridge.profiles.expression import Expression, ExpressionError, compile_expression
 from bridge.profiles.lexer import tokens, uses
@@ -90,7 +91,8 @@ class _Compiler:
         self._model = model
         self._absent = frozenset(model.absent)
         self._patterns: list[tuple[Pattern, bool]] = []
-        self._known: dict[str, set[str] | None] = {"item": None}
+        self._origins = False
+        self._known: dict[str, set[str] | None] = {"item": None, "origin": None}
         """The variables an expression may use here, and their members where those are known."""
 
     def compile(self) -> CompiledProfile:
@@ -99,7 +101,8 @@ class _Compiler:
         split = self._split(model.split)
         unwraps = self._paths("unwrap", model.unwrap)
         decoders = self._decoders(model.decode, literal)
-        if split:
+        entries = self._entries(model.entries)
+        if split or entries is not None:
             self._known["outer"] = None
         self._bests = any(kind.best for kind in model.messages.values())
         identity = self._values(("identity",), model.identity, None)
@@ -107,9 +110,11 @@ class _Compiler:
         if self._bests:
             self._known["best"] = {name for kind in model.messages.values() for name in kind.best}
         media = self._media(model.media)
+        kinds = [self._kind(("messages", name), name, kind) for name, kind in model.messages.items()]
         return CompiledProfile(
             id=ProfileId(model.profile),
             kind=model.kind,
+            heard_by=model.heard_by,
             digest=hashlib.sha256(self._document.text.encode()).hexdigest()[:16],
             reader=Reader(
                 json=model.decode[0] in ("json", "python-literal"),
@@ -117,13 +122,16 @@ class _Compiler:
                 unwrapper=Unwrapper(unwraps, literal),
                 split=split,
                 labels=model.media.label,
+                entries=entries,
+                origins=self._origins,
             ),
-            splits=bool(split),
+            splits=bool(split) or entries is not None,
+            origins=self._origins,
             bests=self._bests,
             redact=redactor(self._paths("redact", model.redact), self._forms(model, unwraps), split),
             identity=identity,
             media=media,
-            kinds=[self._kind(("messages", name), name, kind) for name, kind in model.messages.items()],
+            kinds=kinds,
         )
 
     def _fault(self, path: Path, message: str) -> None:
@@ -142,6 +150,7 @@ class _Compiler:
             self._fault(path, str(error))
             return compile_expression("null == null")
         for use in uses(tokens(text))[0]:
+            self._origins |= use.name == "origin"
             members = self._known.get(use.name)
             if members is not None and use.member is not None and use.member not in members:
                 near = did_you_mean(use.member, members) or f"; so far there is {', '.join(sorted(members)) or 'none'}"
@@ -256,6 +265,12 @@ class _Compiler:
                 self._fault(("split", index), "the path of one list is written without [], such as data.results")
         return [path for path in paths if "[]" not in path]
 
+    def _entries(self, entries: grammar.Entries | None) -> Entries | None:
+        if entries is None:
+            return None
+        paths = self._paths("entries", [entries.of]) if entries.of else [()]
+        return Entries(paths[0] if paths else (), entries.keys)
+
     def _forms(self, model: grammar.ProfileDocument, unwraps: Sequence[tuple[str, ...]]) -> Forms:
         return Forms(
             literal="python-literal" in model.decode,
@@ -331,6 +346,8 @@ class _Compiler:
             best=best,
             more=None if kind.more is None else values.first(self._picks((*path, "more"), kind.more), self._absent),
             ends_after=kind.ends_after,
+            types=tuple(dict.fromkeys(case.is_ for case in kind.type)),
+            always_quiet=any(case.when is None for case in kind.quiet),
         )
 
     def _best(self, path: Path, best: grammar.Best) -> Pick:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import islice
 from zoneinfo import ZoneInfo
 
@@ -76,6 +76,9 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     best: tuple[tuple[str, Pick], ...] = ()
     more: Pick | None = None
     ends_after: float | None = None
+    types: tuple[str, ...] = ()
+    """All that ``type`` may say."""
+    always_quiet: bool = False
 
 
 class MediaBy(msgspec.Struct, frozen=True):
@@ -94,9 +97,11 @@ class CompiledProfile:
         *,
         id: ProfileId,
         kind: str,
+        heard_by: Collection[str],
         digest: str,
         reader: Reader,
         splits: bool,
+        origins: bool,
         bests: bool,
         redact: Callable[[Message], Message],
         identity: Sequence[tuple[str, Read]],
@@ -105,17 +110,25 @@ class CompiledProfile:
     ) -> None:
         self.id = id
         self.kind = kind
+        self.heard_by = frozenset(heard_by)
         self.digest = digest
         self.redact = redact
         self.items: Callable[[Message], Sequence[Item | Malformed]] = reader.items
         """What a message says, in order; at most 1,000 items. Never raises."""
         self._splits = splits
+        self._origins = origins
         self._bests = bests
         self.fields = tuple(dict.fromkeys(name for each in kinds for name, _ in each.fields))
         """The names of all its fields, in order."""
         self._identity = tuple(identity)
         self._media = media
         self._kinds = tuple(kinds)
+
+    def types(self, quiet: bool) -> tuple[str, ...]:
+        """Every event type it can name; ``quiet``: those too of which it never lets anything be raised by itself."""
+        return tuple(
+            dict.fromkeys(name for kind in self._kinds if quiet or not kind.always_quiet for name in kind.types)
+        )
 
     def __repr__(self) -> str:
         return f"CompiledProfile({self.id!r}, {self.digest!r})"
@@ -127,6 +140,8 @@ class CompiledProfile:
         seen: Seen = {"item": item.document}  # type: ignore[dict-item]
         if self._splits:
             seen["outer"] = item.outer if isinstance(item, ReadItem) else {}  # type: ignore[assignment]
+        if self._origins:
+            seen["origin"] = item.origin if isinstance(item, ReadItem) else {}  # type: ignore[assignment]
         return self._names(seen)
 
     def _names(self, seen: Seen) -> dict[str, str]:
@@ -152,6 +167,8 @@ class CompiledProfile:
             around = item.around if isinstance(item, ReadItem) else None
             seen["outer"] = around.outer if around is not None else {}
             seen["items"] = around.elements if around is not None else []  # type: ignore[assignment]
+        if self._origins:
+            seen["origin"] = item.origin if isinstance(item, ReadItem) else {}  # type: ignore[assignment]
         seen["identity"] = self._names(seen)  # type: ignore[assignment]
         for kind in self._kinds:
             if kind.when(seen):
@@ -200,6 +217,8 @@ class CompiledProfile:
             around = item.around if isinstance(item, ReadItem) else None
             seen["outer"] = around.outer if around is not None else {}
             seen["items"] = around.elements if around is not None else []  # type: ignore[assignment]
+        if self._origins:
+            seen["origin"] = item.origin if isinstance(item, ReadItem) else {}  # type: ignore[assignment]
         seen["identity"] = self._names(seen)  # type: ignore[assignment]
         try:
             return next((kind.name for kind in self._kinds if kind.when(seen)), "")

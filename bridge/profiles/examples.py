@@ -2,7 +2,9 @@
 
 ``cammra.yaml`` has its examples in the folder ``cammra``: ``NAME.http`` is a request as it came over the wire, head and
 body; ``NAME.tcp`` the raw bytes that a connection or its framing gave as one message; ``NAME.ws`` the bytes of one
-WebSocket message, whatever its frames. ``NAME.expect.yaml`` says what they mean::
+WebSocket message, whatever its frames; ``NAME.stream`` the head of an HTTP answer that does not end, and the parts
+of one message behind it; ``NAME.mqtt`` the topic of a message, lines like ``retain: 1``, an empty line and its bytes;
+``NAME.snmp`` a datagram in hexadecimal digits, where ``#`` begins a remark. ``NAME.expect.yaml`` says what they mean::
 
     about: what this shows, and where it is known from
     zone: Europe/Prague          # of the sensor; UTC when left out
@@ -37,7 +39,7 @@ from bridge.profiles.profile import Profile
 
 _NEVER = object()
 
-RAW = (".http", ".tcp", ".ws")
+RAW = (".http", ".mqtt", ".snmp", ".stream", ".tcp", ".ws")
 """What the file of a raw message may be called."""
 
 
@@ -73,6 +75,25 @@ def read_message(file: Path) -> Message:
     data = file.read_bytes()
     arrived = Instant(datetime(2026, 1, 5, 9, 2, 5, tzinfo=UTC), 0.0)
     connector = ConnectorId("example")
+    if file.suffix == ".snmp":
+        from connectors.snmp.captured import datagram, message_of
+
+        place, kind, body = message_of(datagram(data.decode("utf-8")), "192.0.2.1")
+        origin = Origin("192.0.2.1", place)
+        return Message(connector=connector, origin=origin, body=body, content_type=kind, arrived=arrived)
+    if file.suffix == ".stream":
+        from connectors.http_stream.captured import messages_in
+
+        (told,) = messages_in(data)
+        return Message(
+            connector=connector, origin=Origin("192.0.2.1"), body=told.body, content_type=told.content_type,
+            parts=told.parts, arrived=arrived,
+        )  # fmt: skip
+    if file.suffix == ".mqtt":
+        from connectors.mqtt.captured import message_of as published
+
+        origin, body = published(data, "192.0.2.1")
+        return Message(connector=connector, origin=origin, body=body, arrived=arrived)
     if file.suffix != ".http":
         return Message(connector=connector, origin=Origin("192.0.2.1"), body=data, arrived=arrived)
     head, _, body = data.partition(b"\r\n\r\n")
@@ -86,6 +107,13 @@ def read_message(file: Path) -> Message:
         parts = split(body, label)
         return Message(connector=connector, origin=origin, body=b"", parts=parts, content_type=label, arrived=arrived)
     return Message(connector=connector, origin=origin, body=body, content_type=label, arrived=arrived)
+
+
+def without_credentials(datagram: bytes) -> bytes:
+    """The file of a captured datagram (``.snmp``) without the community it shows. Raises ValueError."""
+    from connectors.snmp.captured import without_community
+
+    return without_community(datagram.decode("utf-8")).encode("utf-8")
 
 
 def _faults(profile: Profile, example: Example) -> Iterator[str]:

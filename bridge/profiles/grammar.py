@@ -1,8 +1,9 @@
 """The grammar of a profile: what may stand in its YAML, and the source of its schema and documentation.
 
 ``docs/profiles.md`` explains it with an example. An expression is CEL over ``item`` (the decoded item), ``identity``
-(the names read from it), ``fields`` (the named fields read so far) and, where the profile splits messages, ``outer``
-(the message around the item). ``complete.conditions`` also sees ``items``, the list that was split.
+(the names read from it), ``fields`` (the named fields read so far), ``origin`` (where the message came from) and, where
+the profile splits messages, ``outer`` (the message around the item). ``complete.conditions`` also sees ``items``, the
+list that was split.
 """
 
 from __future__ import annotations
@@ -290,6 +291,18 @@ class Pattern(Strict):
 Decoder: TypeAlias = Literal["json", "python-literal", "form", "xml"] | Lines | Pattern
 
 
+class Entries(Strict):
+    """A map whose entries are items. A list of names means ``keys``."""
+
+    of: str = Field(default="", description="The path of the map, such as params. Left out: the message itself.")
+    keys: Annotated[list[str], _listed(str), Field(min_length=1, max_length=200)] = Field(
+        description="Which of its entries are items, by their names; * stands for any text."
+    )
+
+
+EntriesOrKeys = Annotated[Entries, _under("keys", Entries | list[str])]
+
+
 class ProfileDocument(Strict):
     """A device profile."""
 
@@ -299,6 +312,12 @@ class ProfileDocument(Strict):
     name: str = Field(description="The device as its maker calls it.")
     kind: Kind = Field(description="What sort of sensor it is; says which field names are common.")
     about: str = Field(default="", description="For people: versions, sources, how to set the device up.")
+    heard_by: list[str] = Field(
+        default=[],
+        description="The types of connectors its devices are heard by; what learn hears otherwise is not taken for "
+        "theirs. Left out, any.",
+        examples=[["mqtt"]],
+    )
     decode: list[Decoder] = Field(
         default=["json"], min_length=1, description="How messages are written; tried in order."
     )
@@ -311,6 +330,11 @@ class ProfileDocument(Strict):
         default=[],
         description="Paths such as messages or data.results of a list whose elements are items; the first there is "
         "counts. An element is then item, and the message without the list is outer.",
+    )
+    entries: EntriesOrKeys | None = Field(
+        default=None,
+        description="Where one message tells of several things under their names: each of these entries is an item "
+        "{key, value}, and outer the whole message. With none of them there, the message itself is the item.",
     )
     absent: list[str] = Field(default=[""], description="Words that mean that a value is absent.")
     redact: list[str] = Field(default=[], description="Paths such as camera.stream or users[].pin, masked when stored.")

@@ -5,8 +5,8 @@ Pure and bounded by size: no clock, disk or network. Made from YAML by ``bridge.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
 from bridge.model import Draft, Item, Malformed, Message, ProfileId
@@ -34,3 +34,20 @@ class Profile(Protocol):
 
     def draft(self, item: Item, zone: ZoneInfo) -> Draft | Malformed:
         """What the item means. ``zone`` is the sensor's, for device times without offset. Never raises."""
+
+
+@runtime_checkable
+class SaysWays(Protocol):
+    """A profile that knows by which types of connectors its devices are heard. Optional; for ``vms-bridge learn``."""
+
+    @property
+    def heard_by(self) -> Collection[str]:
+        """Empty for any."""
+
+
+@runtime_checkable
+class TellsTypes(Protocol):
+    """A profile that knows beforehand which event types it can raise. Optional; for ``vms-bridge plan``."""
+
+    def types(self, quiet: bool) -> Sequence[str]:
+        """Every event type; ``quiet``: those too of which nothing is raised unless a rule asks for it."""

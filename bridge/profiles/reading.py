@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
+
 from bridge.model import Item, Malformed, Message, Part
+from bridge.profiles import entries as entered
 from bridge.profiles import pictures, splitting, unwrap
 from bridge.profiles.decode import DEEPEST, MOST_ITEMS, decode, too_deep, too_many
 from bridge.profiles.decoders import TOO_MANY, Found
+from bridge.profiles.entries import Entries
 
 _NOTHING: dict[str, object] = {}
 
@@ -20,11 +24,13 @@ class ReadItem(Item, frozen=True):
     """``raw``: the item's own bytes where they may be kept as its detail as they are.
 
     ``around``: what stands around it where it was split from a document, in which it was element ``place``.
+    ``origin``: where the message came from, in the words of expressions, for profiles that ask.
     """
 
     raw: bytes | None = None
     around: splitting.Around | None = None
     place: int = 0
+    origin: Mapping[str, object] = _NOTHING
 
     @property
     def outer(self) -> Mapping[str, object]:
@@ -32,7 +38,8 @@ class ReadItem(Item, frozen=True):
 
 
 class Reader:
-    """Reads the messages of one profile. ``json``: JSON is tried first, by the quick way."""
+    """Reads the messages of one profile. ``json``: JSON is tried first, by the quick way. ``origins``: its expressions
+    ask where a message came from."""
 
     def __init__(
         self,
@@ -42,14 +49,26 @@ class Reader:
         unwrapper: unwrap.Unwrapper,
         split: Sequence[tuple[str, ...]],
         labels: Sequence[str],
+        entries: Entries | None = None,
+        origins: bool = False,
     ) -> None:
         self._decoded = decoded
         self._unwrapper = unwrapper
         self._split = tuple(split)
         self._labels = tuple(labels)
         self._heads = tuple({path[0] for path in (*unwrapper.paths, *split)})
-        self.items = self._quickly if json else self._every
+        self._entries = entries
+        self._read = self._quickly if json else self._every
+        self.items = self._with_origin if origins else self._read
         """What a message says, in order; at most 1,000 items. Never raises."""
+
+    def _with_origin(self, message: Message) -> Sequence[Item | Malformed]:
+        origin = {"place": message.origin.place, "peer": message.origin.peer, **message.origin.attributes}
+        items = self._read(message)
+        for item in items:
+            if type(item) is ReadItem:
+                msgspec.structs.force_setattr(item, "origin", origin)  # nobody has seen it yet
+        return items
 
     def _quickly(self, message: Message) -> Sequence[Item | Malformed]:
         if message.parts:
@@ -62,6 +81,8 @@ class Reader:
         except (ValueError, RecursionError):
             return self._every(message)
         if type(document) is dict:
+            if self._entries is not None:
+                return self._numbered([(document, body)], ())
             if not pictures.may_hold(body) and _is_flat(body) and self._is_whole(document):
                 return (ReadItem(0, document, (), _as_detail(body)),)
             return self._numbered([(document, body)], ())
@@ -77,7 +98,7 @@ class Reader:
     def _ordinary(self, parts: Sequence[Part]) -> Sequence[Item | Malformed]:
         """The item of the ordinary multipart message: one clean document, and pictures. Empty when it is another."""
         documents = [part.data for part in parts if part.data[:1] in (b"{", b"[")]
-        if len(documents) != 1:
+        if len(documents) != 1 or self._entries is not None:
             return ()
         data = documents[0]
         if too_many(data):
@@ -112,7 +133,10 @@ class Reader:
                 if self._unwrapper and type(one) is dict and self._unwrapper.unwrap(one, left):
                     own, looked = None, True
                 split = splitting.list_at(one, self._split) if self._split and type(one) is dict else None
-                if split is None:
+                if self._entries is not None and type(one) is dict and (found_here := self._entries.found(one)):
+                    if not self._entered(items, one, own, looked, found_here):
+                        return _cut(items)
+                elif split is None:
                     if len(items) == MOST_ITEMS:
                         return _cut(items)
                     items.append(self._item(len(items), one, own, looked, shown))
@@ -122,6 +146,28 @@ class Reader:
                 elif split[1]:
                     shown = ()
         return items
+
+    def _entered(
+        self,
+        items: list[Item | Malformed],
+        document: dict[str, object],
+        own: bytes | None,
+        inline: bool,
+        found: Sequence[dict[str, object]],
+    ) -> bool:
+        """Add the entries of the document; False when there were too many of them."""
+        if too_deep(document):
+            items.append(Malformed(len(items), f"the message is nested more than {DEEPEST} levels deep"))
+            return len(items) <= MOST_ITEMS
+        shown = pictures.take_out(document, self._labels) if inline else ()
+        raw = None if own is None or shown else _as_detail(own)
+        shared, whole, most = entered.around(document, raw)
+        for place, each in enumerate(found):
+            if len(items) == MOST_ITEMS:
+                return False
+            items.append(ReadItem(len(items), each, shown, whole if place < most else None, shared, place))
+            shown = ()
+        return True
 
     def _item(
         self, index: int, document: object, data: bytes | None, inline: bool, shown: tuple[Part, ...]

@@ -10,6 +10,7 @@ import msgspec
 
 from bridge.config.document import scalar
 from bridge.config.editing import Fields, entry_line
+from bridge.config.versions import NEWEST
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./ -]*")
 
@@ -43,7 +44,7 @@ def first_site(said: Answers, vms: str = "cloud") -> str:
     address = f"path: {_text(said.path)}" + (f", from: {_text(said.sender)}" if said.sender else "")
     lines = [
         f"# {' '.join(said.name.split())}: all that vms-bridge knows of it. After a change: vms-bridge check FILE",
-        "version: 1",
+        f"version: {NEWEST}",
         "site:",
         f"  name: {_text(said.name)}",
         f"  timezone: {_text(said.timezone)}  # of device times that carry none",

@@ -77,7 +77,7 @@ def planned(
         known = _known(vms, camera, site["cameras"])
         if known is not None:
             made.lines.append(_kept(known, camera, site["cameras"][known], stores, into, refresh, made))
-        elif not camera.secrets:
+        elif not camera.secrets and not camera.bare:
             made.lines.append(Line("", number_of(camera), shown_name(camera), "left out", camera.note))
         else:
             key = _free(camera, lambda key: key not in taken)

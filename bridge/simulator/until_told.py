@@ -6,6 +6,22 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_ENDS = (signal.SIGTERM, signal.SIGINT) if sys.platform != "win32" else ()
+
+
+@contextmanager
+def no_end_yet() -> Iterator[None]:
+    """Inside, signals wait until ``until_told`` listens for them: whoever reads "ready" may send one at once."""
+    if _ENDS:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
+    try:
+        yield
+    finally:
+        if _ENDS:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
 
 
 async def until_told(parent: int, look_every: float = 0.5) -> None:
@@ -15,9 +31,10 @@ async def until_told(parent: int, look_every: float = 0.5) -> None:
     """
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
-    numbers = (signal.SIGTERM, signal.SIGINT) if sys.platform != "win32" else ()
-    for number in numbers:
+    for number in _ENDS:
         loop.add_signal_handler(number, told.set)
+    if _ENDS:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
     try:
         while not told.is_set() and os.getppid() == parent:
             try:
@@ -26,5 +43,5 @@ async def until_told(parent: int, look_every: float = 0.5) -> None:
             except TimeoutError:
                 continue
     finally:
-        for number in numbers:
+        for number in _ENDS:
             loop.remove_signal_handler(number)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bridge.journal.contract import Oldest
+from bridge.journal.contract import Oldest, Refused
 from bridge.model import EventId, Instant, Urgency, VmsId
 from bridge.supervision.conditions import Conditions
 from bridge.supervision.silence import spoken
@@ -39,6 +39,19 @@ class Backlog:
         alarms = {each.vms: each for each in waiting if each.urgency is Urgency.ALARM}
         for name in vms:
             self._alarm(name, alarms.get(name), now)
+
+    def looked_for_refused(self, vms: Iterable[VmsId], refused: Iterable[Refused]) -> None:
+        """Alarms that will never be accepted, unless somebody acts."""
+        latest = {each.vms: each for each in refused}
+        for name in vms:
+            key = f"alarm-refused {name}"
+            found = latest.get(name)
+            if found is None:
+                self._conditions.end(key, "they were replayed or dropped")
+                continue
+            more = f", and {found.count - 1} before it" if found.count > 1 else ""
+            why = f"{found.title!r} for {found.camera} was refused for good{more}: {found.why} (vms-bridge dead list)"
+            self._conditions.begin(key, why)
 
     def _backlog(self, vms: VmsId, oldest: Oldest | None, now: Instant) -> None:
         key = f"backlog {vms}"

@@ -44,7 +44,12 @@ KINDS = {
     "journal": Kind("journal.failed", "The journal keeps nothing new: {why}", "The journal works again", 5.0),
     # Where this is shown the VMS does not take it; it goes the second way.
     "alarm": Kind("alarm.waiting", "Alarms wait for VMS {name}: {why}", "VMS {name} has taken the alarms that waited"),
+    "alarm-refused": Kind(
+        "alarm.refused", "VMS {name} refuses alarms: {why}", "No alarm that VMS {name} refused is left"
+    ),
 }
+OF_ALARMS = ("alarm", "alarm-refused")
+"""First words of the keys of what every second way is told, and what makes the service not ready."""
 
 
 NO_LONGER_WATCHED = "is watched no more"

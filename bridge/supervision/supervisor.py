@@ -14,13 +14,20 @@ from typing import Protocol
 
 from bridge.clock import Clock
 from bridge.config.site import Site
-from bridge.journal.contract import Fenced, JournalError, Oldest, StateRow, Totals
+from bridge.journal.contract import Fenced, JournalError, Oldest, Refused, StateRow, Totals
 from bridge.model import Decision, Instant, SensorId, StateKey, Urgency
 from bridge.routing import Routed
 from bridge.supervision.backlog import Backlog
 from bridge.supervision.conditions import Condition, Conditions
 from bridge.supervision.damping import Damping, Fault
-from bridge.supervision.kinds import NO_LONGER_WATCHED, NOT_OF_THIS_SITE, OF_SENSORS, kind_of, word_of
+from bridge.supervision.kinds import (
+    NO_LONGER_WATCHED,
+    NOT_OF_THIS_SITE,
+    OF_ALARMS,
+    OF_SENSORS,
+    kind_of,
+    word_of,
+)
 from bridge.supervision.room import Room
 from bridge.supervision.sensors import Hearing, Sensors
 from bridge.supervision.telling import Telling
@@ -46,6 +53,8 @@ class Kept(Protocol):
     async def totals(self) -> Totals: ...
 
     async def oldest(self, least: Urgency) -> Sequence[Oldest]: ...
+
+    async def refused_alarms(self) -> Sequence[Refused]: ...
 
 
 Announce = Callable[[Condition, bool, str], None]
@@ -97,13 +106,14 @@ class Supervisor:
         self._room.change(limits.disk_low, limits.buffer_short)
         self._backlog.change(limits.backlog_old, limits.alarm_within)
         self._sensors.watch(site)
-        for word, gone in (
+        ended: list[tuple[str, Sequence[str]]] = [
             ("connector", [each for each in before.connectors if each not in site.connectors]),
             ("vms", [each for each in before.vms if each not in site.vms]),
             ("backlog", [each for each in before.vms if each not in site.vms]),
-            ("alarm", [each for each in before.vms if each not in site.vms]),
+            *[(word, [each for each in before.vms if each not in site.vms]) for word in OF_ALARMS],
             ("camera", [each for each in before.cameras if each not in site.cameras]),
-        ):
+        ]
+        for word, gone in ended:
             for each in gone:
                 self._conditions.end(f"{word} {each}", NOT_OF_THIS_SITE)
 
@@ -137,7 +147,7 @@ class Supervisor:
             assert kind is not None
             since = fault.since or now.utc
             self._faults[fault.key] = Condition(fault.key, fault.why, since, kind.type, fault.names)
-            if word_of(fault.key) == "alarm":
+            if word_of(fault.key) in OF_ALARMS:
                 self._perhaps_announced.add(fault.key)  # it may have waited to be told, in memory
             else:
                 self._announced.add(fault.key)
@@ -165,6 +175,7 @@ class Supervisor:
                 self._next_alarms = now.monotonic + ALARMS_EVERY
                 alarms = await self._journal.oldest(Urgency.ALARM)
                 self._backlog.looked_for_alarms(self._site.vms, alarms, now)
+                self._backlog.looked_for_refused(self._site.vms, await self._journal.refused_alarms())
             if now.monotonic >= self._next_room:
                 self._next_room = now.monotonic + ROOM_EVERY
                 self._backlog.looked(self._site.vms, await self._journal.oldest(Urgency.NOTICE), now)

@@ -16,6 +16,7 @@ from bridge.config.site import Site
 from bridge.delivery.backoff import half_jitter
 from bridge.secret import Secrets
 from bridge.supervision import Condition, Conditions
+from bridge.supervision.kinds import OF_ALARMS, word_of
 from bridge.trouble.told import NotTold, Trouble
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ log = logging.getLogger("bridge.trouble")
 
 WAITING = 100
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0
-ALWAYS = "alarm"
-"""First word of the conditions that every way is told of."""
 
 
 class _Told:
@@ -66,7 +65,7 @@ class SecondWay:
             names=condition.names,
         )
         for way in self._ways:
-            if way.settings.faults or condition.key.partition(" ")[0] == ALWAYS:
+            if way.settings.faults or word_of(condition.key) in OF_ALARMS:
                 if len(way.waiting) == WAITING:
                     log.error("%s: too much waits to be told; the oldest is left out", way.key)
                 way.waiting.append(trouble)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bridge.secret import SecretRef
+from bridge.tls import TlsSettings
 from bridge.units import Duration
 from bridge.vms.webhook.receiver import ReceiverSettings
 
@@ -22,7 +24,7 @@ FACILITIES = (
 class TroubleSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    type: str = Field(description="webhook, syslog or mail.")
+    type: str = Field(description="webhook, syslog, mail or mqtt.")
     faults: bool = Field(
         default=False, description="true: it is told every fault; without it only alarms that no VMS has taken."
     )
@@ -89,5 +91,64 @@ class TroubleMail(TroubleSettings):
         return self
 
 
-TYPES: dict[str, type[TroubleSettings]] = {"webhook": TroubleWebhook, "syslog": TroubleSyslog, "mail": TroubleMail}
+class TroubleMqtt(TroubleSettings):
+    type: Literal["mqtt"] = Field(description="A message to an MQTT broker, QoS 1.")
+    url: str = Field(
+        description="The broker: mqtt://host:1883, or mqtts://host:8883 with TLS.",
+        examples=["mqtts://broker.harbour.example"],
+    )
+    topic: str = Field(min_length=1, description="Where it is published.", examples=["harbour/bridge/trouble"])
+    retain: bool = Field(
+        default=False, description="true: the broker keeps the last word for those who subscribe later."
+    )
+    user: str = Field(default="", description="Whom to log in as, if it asks.", examples=["bridge"])
+    password: SecretRef | None = Field(default=None, description="The password to that, a secret.")
+    certificate: str = Field(default="", description="A PEM file with our own certificate and its key.")
+    tls: TlsSettings = Field(default=TlsSettings(), description="Who the broker has to be, where it speaks TLS.")
+
+    @field_validator("url")
+    @classmethod
+    def _broker(cls, text: str) -> str:
+        parts = urlsplit(text)
+        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.path.strip("/") or parts.query:
+            raise ValueError("write mqtt://host:port, or mqtts:// with TLS")
+        if parts.username is not None:
+            raise ValueError("credentials do not stand in the URL: write user and password: secret:NAME")
+        _ = parts.port  # raises ValueError for one that is none
+        return text
+
+    @field_validator("topic")
+    @classmethod
+    def _one(cls, text: str) -> str:
+        if set(text) & {"+", "#", "\0"}:
+            raise ValueError("write one topic, without + and #")
+        return text
+
+    @model_validator(mode="after")
+    def _both(self) -> TroubleMqtt:
+        if self.password is not None and not self.user:
+            raise ValueError("a log-in needs both user and password")
+        if urlsplit(self.url).scheme == "mqtt" and (self.certificate or self.tls != TlsSettings()):
+            raise ValueError("certificates need TLS: write url: mqtts://…")
+        return self
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.url).port or (8883 if self.secure else 1883)
+
+    @property
+    def secure(self) -> bool:
+        return urlsplit(self.url).scheme == "mqtts"
+
+
+TYPES: dict[str, type[TroubleSettings]] = {
+    "webhook": TroubleWebhook,
+    "syslog": TroubleSyslog,
+    "mail": TroubleMail,
+    "mqtt": TroubleMqtt,
+}
 """By the name that ``type`` gives."""

@@ -1,4 +1,4 @@
-"""One word of trouble, said once, by webhook, syslog or mail. Each raises NotTold when nobody is sure to have it."""
+"""One word of trouble, said once, by webhook, syslog, mail or MQTT. NotTold: nobody is sure to have it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ import msgspec
 
 from bridge.model import Delivered
 from bridge.secret import SecretMissing, Secrets
-from bridge.trouble.settings import FACILITIES, TroubleMail, TroubleSettings, TroubleSyslog, TroubleWebhook
+from bridge.trouble.settings import (
+    FACILITIES,
+    TroubleMail,
+    TroubleMqtt,
+    TroubleSettings,
+    TroubleSyslog,
+    TroubleWebhook,
+)
 from bridge.trouble.told import NotTold, Trouble
 
 _ERROR, _NOTICE = 3, 5
@@ -30,6 +37,10 @@ def way_of(settings: TroubleSettings, secrets: Secrets) -> Way:
         return _Webhook(settings, secrets)
     if isinstance(settings, TroubleSyslog):
         return _Syslog(settings)
+    if isinstance(settings, TroubleMqtt):
+        from bridge.trouble.mqtt import MqttWay
+
+        return MqttWay(settings, secrets)
     assert isinstance(settings, TroubleMail)
     return _Mail(settings, secrets)
 

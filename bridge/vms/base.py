@@ -20,8 +20,8 @@ from bridge.units import Duration, Size
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """What a VMS can do, so that nothing else asks which VMS it is.
 
-    ``settle_after``: seconds until what it took is found by its search. ``longest_text``: characters a text value may
-    have, 0 for no limit known.
+    ``picture``: it takes the bytes of ``Delivery.pictures``, which are filled for it alone. ``settle_after``: seconds
+    until what it took is found by its search. ``longest_text``: characters a text value may have, 0 for no limit known.
     """
 
     search: bool
@@ -76,8 +76,13 @@ class Signature(msgspec.Struct, frozen=True):
     algorithm: str = "sha256"
 
 
+PLAIN = "PLAIN"
+"""The ``method`` of a request that is no HTTP: its body is written as it is to a socket, ``tcp://host:port`` or
+``udp://host:port`` in ``url``, and is all there is on the wire."""
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One HTTP request as data. Holds the names of credentials, never their values, so it may be shown.
+    """One request as data: HTTP, or ``PLAIN``. Holds the names of credentials, never their values, so it may be shown.
 
     ``url`` is absolute, or a path when the base comes out of the camera's credential. ``headers`` are those sent
     besides Host, Content-Length and the credential's. ``purpose`` says in words what it is for. ``once``: sent only

@@ -21,13 +21,15 @@ class CannotDiscover(Exception):
 
 class Discovered(msgspec.Struct, frozen=True):
     """One camera as its VMS knows it. ``settings``: what stands under the camera in YAML besides its VMS, name and
-    secrets. ``secrets``: key in YAML → value; empty when the VMS gave none. ``note``: what is odd about it."""
+    secrets. ``secrets``: key in YAML → value; empty when the VMS gave none. ``note``: what is odd about it. ``bare``: a
+    camera of this VMS has no credential of its own."""
 
     name: str
     status: str
     settings: dict[str, int | str]
     secrets: dict[str, str]
     note: str = ""
+    bare: bool = False
 
     def __repr__(self) -> str:
         return f"Discovered({self.name!r}, {self.settings})"
@@ -51,6 +53,13 @@ class Discovers(Protocol):
     async def discover(settings: VmsSettings, credentials: str, secrets: Secrets) -> Sequence[Discovered]:
         """The cameras that ``credentials`` (as pasted by a person) open, in the VMS's order. Changes nothing there.
         Raises CannotDiscover."""
+
+
+@runtime_checkable
+class LogsIn(Protocol):
+    @staticmethod
+    def logs_in(settings: VmsSettings) -> bool:
+        """Whether its settings say all that is needed to ask for its cameras, so that nothing has to be pasted."""
 
 
 @runtime_checkable

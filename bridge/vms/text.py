@@ -1,12 +1,31 @@
-"""Text for a VMS that holds only so much of it: shortened between fields, visibly, naming the event that has it all."""
+"""Text for a VMS that holds only so much of it: shortened between fields, visibly, naming the event that has it all.
+
+One piece of code for all targets. A limit counts characters, or bytes where a place is told by its encoding; what a
+place cannot hold at all (separators of its protocol, characters outside its character set) is replaced first.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
 
 from bridge.model import EventId, Scalar
 
+_UTF_8 = "utf-8"
+_UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+"""RFC 3986, 2.3."""
+_PERCENT = {byte: f"%{byte:02X}" for byte in range(256) if byte not in _UNRESERVED}
 _BOUNDARIES = (",", ";", "|", "\n", " ")
+Encoding = Literal["", "utf-8", "latin-1", "ascii", "url"]
+"""What a limit counts: "" characters, else the bytes of this encoding; "url": as it stands percent-encoded in a URL,
+where one character may take twelve."""
+
+
+def percent_encoded(text: str) -> str:
+    """A text as it stands in a URL: nothing in it has a meaning there."""
+    return text.encode(_UTF_8, "replace").decode("latin-1").translate(_PERCENT)
 
 
 def as_text(value: Scalar) -> str:
@@ -18,33 +37,131 @@ def as_text(value: Scalar) -> str:
     return str(value)
 
 
-def shorten(text: str, limit: int, event: EventId) -> str:
-    """``text`` in at most ``limit`` characters; what is cut off ends between two fields or words if it can.
+def shorten(text: str, limit: int, event: EventId, encoding: Encoding = "") -> str:
+    """``text`` in at most ``limit`` characters, or bytes of ``encoding``; what is cut off ends between two fields or
+    words if it can.
 
     What was cut ends with ``… [cut from N characters, all of it in event ID]``, or ``…`` where even that has no room.
     """
-    if len(text) <= limit:
+    if _fits(text, limit, encoding):
         return text
-    marker = f"… [cut from {len(text)} characters, all of it in event {event}]"
-    if len(marker) * 2 > limit:
-        marker = "…"
-    room = max(0, limit - len(marker))
+    ellipsis = _ellipsis(encoding)
+    marker = f"{ellipsis} [cut from {len(text)} characters, all of it in event {event}]"
+    if _size(marker, encoding) * 2 > limit:
+        marker = ellipsis
+    kept = _first(text, max(0, limit - _size(marker, encoding)), encoding)
+    room = len(kept)
     kept = text[: room + 1]
     end = max(kept.rfind(boundary) for boundary in _BOUNDARIES)
-    return (text[: end if end > room // 2 else room] + marker)[:limit]
+    return _first(text[: end if end > room // 2 else room] + marker, limit, encoding)
 
 
-def one_text(fields: Mapping[str, Scalar], limit: int, event: EventId) -> str:
+def one_text(fields: Mapping[str, Scalar], limit: int, event: EventId, encoding: Encoding = "") -> str:
     """All fields as one text, ``name: value; name: value``; only whole fields, and how many had no room."""
     told = [f"{name}: {as_text(value)}" for name, value in fields.items()]
     text = "; ".join(told)
-    if len(text) <= limit:
+    if _fits(text, limit, encoding):
         return text
-    kept = len(told)
+    kept = _at_most(told, limit, encoding)
     while kept:
         kept -= 1
-        marker = f"… [{len(told) - kept} more in event {event}]"
+        marker = f"{_ellipsis(encoding)} [{len(told) - kept} more in event {event}]"
         text = "; ".join([*told[:kept], marker])
-        if len(text) <= limit:
+        if _fits(text, limit, encoding):
             return text
-    return shorten("; ".join(told), limit, event)
+    return shorten("; ".join(told), limit, event, encoding)
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a VMS keeps a text. ``most``: characters, or bytes of ``encoding``, 0 for no limit. ``beyond``: whether it
+    holds characters that need four bytes in UTF-8. ``instead``: what stands there for a character that it cannot
+    hold. ``lines``: whether it holds line breaks."""
+
+    most: int = 0
+    encoding: Encoding = ""
+    beyond: bool = True
+    lines: bool = True
+    instead: Mapping[str, str] = {}
+
+    def clean(self, text: str) -> str:
+        """The text with nothing in it that this place cannot hold, its length aside."""
+        for char, other in self.instead.items():
+            if char in text:
+                text = text.replace(char, other)
+        if not text.isprintable():
+            text = "".join([each if each.isprintable() else self._unprintable(each) for each in text])
+        if text.isascii():
+            return text
+        if not self.beyond and max(text) > "\uffff":
+            text = "".join([each if each <= "\uffff" else "\ufffd" for each in text])
+        encoding = _UTF_8 if self.encoding in ("", "url") else self.encoding
+        return text.encode(encoding, "replace").decode(encoding)
+
+    def shortened(self, text: str, event: EventId) -> str:
+        """The text as it fits, with a marker where it did not."""
+        text = self.clean(text)
+        return shorten(text, self.most, event, self.encoding) if self.most else text
+
+    def one_text(self, fields: Mapping[str, Scalar], event: EventId, before: str = "") -> str:
+        """``before`` and all fields that fit, whole, in one text."""
+        cleaned = {self.clean(name): self.clean(as_text(value)) for name, value in fields.items()}
+        before = self.clean(before)
+        if not cleaned:
+            return self.shortened(before, event)
+        if not self.most:
+            return before + one_text(cleaned, 2**31, event)
+        room = self.most - _size(before, self.encoding)
+        least = _size(f"{_ellipsis(self.encoding)} [{len(cleaned)} more in event {event}]", self.encoding)
+        if room < least:
+            return shorten(before + one_text(cleaned, 2**31, event), self.most, event, self.encoding)
+        return before + one_text(cleaned, room, event, self.encoding)
+
+    def _unprintable(self, char: str) -> str:
+        """Letters and marks that Python calls unprintable (spaces of other scripts, joiners) stay; controls do not."""
+        if char == "\n" and self.lines:
+            return char
+        if char < " " or "\x7f" <= char <= "\x9f" or char in "\u2028\u2029":
+            return " "
+        return char
+
+
+def _at_most(told: list[str], limit: int, encoding: Encoding) -> int:
+    """More of these than this have no room for sure."""
+    size = 0
+    for number, each in enumerate(told):
+        size += _size(each, encoding)
+        if size > limit:
+            return number + 1
+    return len(told)
+
+
+def _ellipsis(encoding: Encoding) -> str:
+    return "…" if encoding in ("", "utf-8") else "..."
+
+
+def _size(text: str, encoding: Encoding) -> int:
+    if encoding == "url":
+        written = text.encode(_UTF_8, "replace")
+        return len(written) + 2 * len(written.translate(None, _UNRESERVED))
+    return len(text.encode(encoding, "replace")) if encoding else len(text)
+
+
+def _fits(text: str, limit: int, encoding: Encoding) -> bool:
+    if not encoding or len(text) > limit:
+        return len(text) <= limit
+    return _size(text, encoding) <= limit
+
+
+def _first(text: str, room: int, encoding: Encoding) -> str:
+    """As much of the beginning as has room; never half a character."""
+    if not encoding:
+        return text[:room]
+    if encoding == "url":
+        end = 0
+        for char in text:
+            room -= _size(char, encoding)
+            if room < 0:
+                break
+            end += 1
+        return text[:end]
+    return text[:room].encode(encoding, "replace")[:room].decode(encoding, "ignore")

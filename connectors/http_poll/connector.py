@@ -7,19 +7,21 @@ import contextlib
 import ssl
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from bridge.model import ConnectorId, Finding, Findings, Message, Position, Reach, Receipt
 from bridge.secret import Secrets
-from bridge.units import said_seconds, said_size
+from bridge.units import said_size
 from connectors.backoff import Backoff
 from connectors.base import Address, Addresses, ConnectorSettings, Intake, Link, Mode
 from connectors.http_poll.cursor import Unusable
-from connectors.http_poll.settings import HttpPollAddress, HttpPollSettings
+from connectors.http_poll.settings import HttpPollAddress, HttpPollSettings, schedule
 from connectors.in_order import jittered
 from connectors.outbound import find_secrets, without_library
 from connectors.reaching import connects
+from connectors.staying import REFUSED_PAUSE, Away
 
 if TYPE_CHECKING:
     from connectors.http_poll.asking import Asker
@@ -28,8 +30,8 @@ if TYPE_CHECKING:
 FINISH_WITHIN = 5.0
 """Seconds that a page which was submitted gets to be kept when the connector is stopped."""
 
-REFUSED_PAUSE = 60.0
-"""Seconds at least between two tries that show credentials which were refused: some devices lock an account."""
+LOOK_EVERY = 30.0
+"""Seconds between two looks at the clock while a set time is waited for."""
 
 _LONGEST_PAUSE = 5.0
 _SHORTEST_PAUSE = 0.01
@@ -54,6 +56,8 @@ class HttpPollConnector:
         self._name = name
         self._settings = settings
         self._secrets = secrets
+        self._schedule = schedule(settings.cron, settings.timezone) if settings.cron else None
+        self._now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def readdress(self, addresses: Addresses) -> None:
         """Nothing to do: which sensor an item is of, is the intake's to know."""
@@ -65,11 +69,11 @@ class HttpPollConnector:
         found = connects(
             settings.url,
             speaks="HTTPS" if settings.url.startswith("https:") else "HTTP",
-            how_often=f"every {said_seconds(settings.every)}",
+            how_often=settings.when,
             how_large=f"{said_size(settings.max_body)} an answer at most",
             why="the device is asked what is new",
         )
-        return (found,)
+        return (found, *settings.token_reaches())
 
     async def probe(self) -> Findings:
         """Ask once, as a first poll would, and keep nothing."""
@@ -87,11 +91,9 @@ class HttpPollConnector:
             poller, asker = await self._poller(keep)
         except OSError as error:
             return (Finding(False, error.strerror or str(error), where, "mend what it says"),)
-        from connectors.http_poll.asking import Unanswered
-
         try:
             found.append(Finding(True, await poller.look(), where))
-        except (Unanswered, OSError) as error:
+        except (Away, OSError) as error:
             return (Finding(False, str(error), where, "see whether the server runs, and what it is asked"),)
         finally:
             await asker.close()
@@ -122,6 +124,7 @@ class HttpPollConnector:
 
     async def _poller(self, keep: Keep) -> tuple[Poller, Asker]:
         try:
+            from connectors.asking.client import Authorization
             from connectors.http_poll.asking import Asker
             from connectors.http_poll.polling import Poller
         except ModuleNotFoundError as missing:
@@ -131,7 +134,8 @@ class HttpPollConnector:
         tls: ssl.SSLContext | None = None
         if self._settings.url.startswith("https:"):
             tls = await asyncio.to_thread(self._settings.tls.context)
-        asker = Asker(self._settings, self._secrets, tls)
+        authorization = await Authorization.of(self._settings, self._secrets, tls, self._settings.timeout)
+        asker = Asker(self._settings, self._secrets, tls, authorization)
         return Poller(self._name, self._settings, asker, keep, self.counts), asker
 
     async def _begin(self, poller: Poller, intake: Intake) -> None:
@@ -142,15 +146,13 @@ class HttpPollConnector:
             raise OSError(0, str(error)) from None
 
     async def _keep_polling(self, poller: Poller, link: Link) -> None:
-        from connectors.http_poll.asking import Unanswered
-
         said: str | None = None
         failing_since: float | None = None
         while True:
             began = time.monotonic()
             try:
                 more = await poller.poll()
-            except (Unanswered, OSError) as error:
+            except (Away, OSError) as error:
                 why = str(error.strerror or error) if isinstance(error, OSError) else str(error)
                 self.counts["failed"] += 1
                 failing_since = began if failing_since is None else failing_since
@@ -161,15 +163,28 @@ class HttpPollConnector:
                 continue
             if said != "":
                 back = "" if failing_since is None else f" again after {began - failing_since:.0f} s"
-                link.up(f"{self._settings.url} answers{back}, asked every {self._settings.every:g} s")
+                link.up(f"{self._settings.url} answers{back}, asked {self._settings.when}")
                 said, failing_since = "", None
             self.backoff.reset()
             if not more:
-                await asyncio.sleep(max(0.0, began + self._settings.every - time.monotonic()))
+                await self._until_next(began)
+
+    async def _until_next(self, began: float) -> None:
+        """``began``: when the last poll did, on the monotonic clock."""
+        if self._schedule is None:
+            await asyncio.sleep(max(0.0, began + self._settings.every - time.monotonic()))
+            return
+        due = self._schedule.next(self._now())
+        # The clock may be set meanwhile, so it is looked at now and then.
+        while (left := (due - self._now()).total_seconds()) > 0:  # noqa: ASYNC110
+            await asyncio.sleep(min(left, LOOK_EVERY))
 
     def _pause(self, error: Exception) -> float:
         """Never more often than is asked anyway, and not before the server wants to be."""
-        pause = max(min(self._settings.every, self.backoff.next()), getattr(error, "after", 0.0))
+        pause = self.backoff.next()
+        if self._schedule is None:
+            pause = min(self._settings.every, pause)
+        pause = max(pause, getattr(error, "after", 0.0))
         return max(pause, self.refused_pause) if getattr(error, "refused", False) else pause
 
 

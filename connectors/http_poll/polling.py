@@ -21,9 +21,10 @@ import msgspec
 from bridge.model import ConnectorId, Instant, Message, Origin, Position
 from connectors.http_poll import template
 from connectors.http_poll.answer import Path, Unreadable, document
-from connectors.http_poll.asking import Answer, Asker, Unanswered
+from connectors.http_poll.asking import Answer, Asker
 from connectors.http_poll.cursor import Cursor
 from connectors.http_poll.settings import HttpPollSettings
+from connectors.staying import Away
 
 Keep: TypeAlias = Callable[[Message], Awaitable[None]]
 """Returns once the message is durable, however often the intake says later."""
@@ -81,7 +82,7 @@ class Poller:
     async def look(self) -> str:
         """Ask for the first page a first poll would ask for, and keep nothing; what was on it, in words.
 
-        Raises Unanswered, or OSError for a secret that is missing.
+        Raises Away, or OSError for a secret that is missing.
         """
         now = datetime.now(UTC)
         at = None if self._cursor is None else self._cursor.start(now)
@@ -94,7 +95,7 @@ class Poller:
     async def poll(self) -> bool:
         """Ask once for all there is; whether there is more, because this was the most that one poll takes.
 
-        Raises Unanswered, or OSError for a secret that is missing.
+        Raises Away, or OSError for a secret that is missing.
         """
         self._counts["polls"] += 1
         now = datetime.now(UTC)
@@ -132,7 +133,7 @@ class Poller:
                 return True
             if full:
                 remedy = "make the overlap shorter" if each else "if the oldest comes first, say order: oldest"
-                raise Unanswered(
+                raise Away(
                     f"{self._settings.url} has more than {number} pages of what is asked for: raise pages.limit or "
                     f"pages.most, or {remedy}"
                 )
@@ -157,14 +158,14 @@ class Poller:
         return await asyncio.to_thread(self._read, answer)
 
     def _read(self, answer: Answer) -> tuple[Page, object]:
-        """The page and its document. Raises Unanswered for what is no answer to the question."""
+        """The page and its document. Raises Away for what is no answer to the question."""
         if self._items is None and self._cursor is None and self._next is None:
             digest = hashlib.blake2b(answer.body, digest_size=16).digest()
             return Page(answer, (digest,) if answer.body.strip() else (), None, answer.link), None
         try:
             content = document(answer.body)
         except Unreadable as error:
-            raise Unanswered(f"{self._settings.url}: {error}") from None
+            raise Away(f"{self._settings.url}: {error}") from None
         if self._items is None:
             things: list[object] | None = [content]
         else:
@@ -172,7 +173,7 @@ class Poller:
         if things is None:
             if not answer.body.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<"):
                 begins = answer.body[:200].decode("utf-8", "replace")
-                raise Unanswered(f"{self._settings.url}: no {self._settings.items} in the answer, it begins {begins!r}")
+                raise Away(f"{self._settings.url}: no {self._settings.items} in the answer, it begins {begins!r}")
             things = []  # XML has no empty lists
         following = self._next.values(content) if self._next is not None else []
         token = str(following[0]) if following and following[0] not in ("", False) else answer.link

@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from bridge.secret import SecretRef
-from bridge.units import Duration, Size
+from bridge.units import Duration, Size, said_seconds
+from connectors.asking.settings import AskingSettings
 from connectors.base import Address
 from connectors.http_poll import template
 from connectors.http_poll.answer import Path
 from connectors.http_poll.cursor import Cursor, Unusable
-from connectors.outbound import OutboundSettings, plain_url
+from connectors.outbound import plain_url
+
+if TYPE_CHECKING:
+    from connectors.http_poll.schedule import Schedule
+
+
+def known_zone(text: str) -> str:
+    """Raises ValueError for a zone that nobody knows."""
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("write a zone by its IANA name, like Australia/Sydney") from None
+    return text
+
+
+def schedule(texts: Sequence[str], timezone: str) -> Schedule:
+    """Raises ValueError for what cannot be read, or when the library that reads it is not installed."""
+    try:
+        from connectors.http_poll.schedule import Schedule
+    except ModuleNotFoundError as missing:
+        if missing.name is None or missing.name.partition(".")[0] != "apscheduler":
+            raise
+        raise ValueError("cron needs the library apscheduler: pip install 'vms-bridge[schedule]'") from None
+    return Schedule(texts, ZoneInfo(timezone or "UTC"))
 
 
 class CursorSettings(BaseModel):
@@ -67,11 +92,7 @@ class CursorSettings(BaseModel):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, text: str) -> str:
-        try:
-            ZoneInfo(text)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError("write a zone by its IANA name, like Australia/Sydney") from None
-        return text
+        return known_zone(text)
 
     @model_validator(mode="after")
     def _begins_somewhere(self) -> CursorSettings:
@@ -125,8 +146,8 @@ class PagesSettings(BaseModel):
         return self
 
 
-class HttpPollSettings(OutboundSettings):
-    """One address that is asked at a fixed interval."""
+class HttpPollSettings(AskingSettings):
+    """One address that is asked at a fixed interval, or at fixed times."""
 
     type: Literal["http-poll"] = "http-poll"
     url: str = Field(
@@ -144,10 +165,17 @@ class HttpPollSettings(OutboundSettings):
     )
     body: str | None = Field(default=None, description="The question as text.")
     content_type: str = Field(default="", description="What the text is, for example application/xml.")
-    digest: SecretRef | None = Field(
-        default=None, description="HTTP Digest credentials; the secret's text is user:password."
-    )
     every: Duration = Field(default=10.0, description="How often to ask.")
+    cron: tuple[str, ...] = Field(
+        default=(),
+        description="When to ask instead: one or more times as cron has them (minute hour day month weekday), and once "
+        "at the start. Needs the extra schedule.",
+        examples=["*/15 6-18 * * mon-fri"],
+    )
+    timezone: str = Field(
+        default="", description="The zone of those times, by its IANA name; the site's when left out.",
+        examples=["Australia/Sydney"],
+    )  # fmt: skip
     timeout: Duration = Field(default=20.0, description="How long one question may take, its answer in it.")
     max_body: Size = Field(default=2 * 2**20, description="Longest answer taken; ask for fewer things at once instead.")
     items: str | None = Field(
@@ -176,6 +204,23 @@ class HttpPollSettings(OutboundSettings):
             raise ValueError("write how long, for example 10 s")
         return seconds
 
+    @field_validator("cron", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("cron")
+    @classmethod
+    def _can_be_read(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        if texts:
+            schedule(texts, "")
+        return texts
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, text: str) -> str:
+        return known_zone(text) if text else text
+
     @field_validator("items")
     @classmethod
     def _path(cls, text: str | None) -> str | None:
@@ -183,8 +228,8 @@ class HttpPollSettings(OutboundSettings):
 
     @model_validator(mode="after")
     def _whole(self) -> HttpPollSettings:
-        if self.digest is not None and (self.basic is not None or self.bearer is not None):
-            raise ValueError("give one authorization: basic, bearer or digest")
+        if self.cron and "every" in self.model_fields_set:
+            raise ValueError("give every or cron, not both")
         if self.json_ is not None and self.body is not None:
             raise ValueError("give json or body, not both")
         if self.conditional and self.pages is not None:
@@ -213,8 +258,13 @@ class HttpPollSettings(OutboundSettings):
         for name in sorted(used & {"offset", "page", "next"}):
             raise ValueError(f"{{{name}}} needs pages: {{by: {name}}}")
 
-    def secrets(self) -> tuple[SecretRef, ...]:
-        return tuple(dict.fromkeys([*super().secrets(), *([self.digest] if self.digest is not None else [])]))
+    def at_site(self, timezone: str) -> HttpPollSettings:
+        return self if self.timezone or not self.cron else self.model_copy(update={"timezone": timezone})
+
+    @property
+    def when(self) -> str:
+        """In words."""
+        return f"at {', '.join(self.cron)}" if self.cron else f"every {said_seconds(self.every)}"
 
 
 class HttpPollAddress(Address):

@@ -11,9 +11,9 @@ from bridge.model import ConnectorId, Findings, Reach
 from bridge.secret import Secrets
 from bridge.units import said_size
 from connectors.base import Address, Addresses, ConnectorSettings, Intake, Link, Mode
+from connectors.framing.connection import Connection, Port
 from connectors.listening import bound_to, find_port, open_listener
 from connectors.reaching import listens
-from connectors.tcp.connection import Connection, Port
 from connectors.tcp.settings import TcpAddress, TcpSettings
 
 FINISH_WITHIN = 5.0
@@ -65,7 +65,9 @@ class TcpConnector:
     async def run(self, intake: Intake, link: Link, mode: Mode) -> None:
         """Raises OSError when the port cannot be had."""
         self._observing = mode is Mode.OBSERVE
-        port = self._port = Port(self._name, self._settings, intake, self.counts)
+        port = self._port = Port(
+            self._name, self._settings, intake, self.counts, self._settings.idle_timeout, self._settings.max_connections
+        )
         socket = open_listener(self._settings.bind)
         tasks: set[asyncio.Task[None]] = set()
         try:

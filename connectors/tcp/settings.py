@@ -7,27 +7,18 @@ from typing import Literal
 from pydantic import Field
 
 from bridge.model import Origin
-from bridge.units import Duration, Size
-from connectors.base import Address, ConnectorSettings
+from bridge.units import Duration
+from connectors.base import Address
+from connectors.framing.framings import FramedSettings
 from connectors.listening import Bind
 from connectors.sources import Sources
-from connectors.tcp.framings import Framing
 
 
-class TcpSettings(ConnectorSettings):
+class TcpSettings(FramedSettings):
     """One listening port; many sensors may connect to it."""
 
     type: Literal["tcp"] = "tcp"
     bind: Bind = Field(description="Address and port to listen on; [::]:9000 is IPv6 and IPv4.")
-    framing: Framing = Field(
-        default="json",
-        description=(
-            "How messages stand in the stream. json: objects one after the other, found by their braces. lines: each "
-            "ends with a line end, whichever. Or a start and an end, a length before each, or a regex at their end."
-        ),
-        examples=["lines", {"start": "\\x02", "end": "\\x03"}, {"length": 2}, {"regex": "\\r?\\n\\r?\\n"}],
-    )
-    max_object: Size = Field(default=16 * 2**20, description="Longest message taken; pictures are part of it.")
     idle_timeout: Duration = Field(
         default=7200.0,
         description="A connection that says nothing for so long is closed. Readers may be silent for hours.",

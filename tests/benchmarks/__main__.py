@@ -23,7 +23,10 @@ import uvloop
 
 from bridge.profiles.compile import compile_profile
 from bridge.profiles.examples import examples_of, read_message
+from tests.benchmarks import traps
 from tests.benchmarks.hostile import SHAPES, hostile
+from tests.benchmarks.modbus import bench_modbus  # noqa: F401 - a section, found by its name
+from tests.benchmarks.mqtt import bench_mqtt  # noqa: F401 - a section, found by its name
 from tests.benchmarks.peers import APART, REPAINTED, STATES, Readers, Vms, life_cycle, malformed, port_of
 from tests.benchmarks.process import Child
 from tests.benchmarks.reading import PROFILES, cost_of_reading
@@ -283,6 +286,12 @@ async def bench_sensors(report: Report, scale: float) -> None:
             await readers.closed_loop(32, count)
             await running.vms.until(500 + count)
             report.say(f"CPU per event, {sensors:,} sensors", (running.child.cpu() - cpu) / count * 1e6, "µs")
+
+
+async def bench_snmp(report: Report, scale: float) -> None:
+    """Traps of fifty devices: 1,000 a second for 20 s, and 20,000 as fast as they can be sent."""
+    await traps.steady(report.say, UNDER_TEST, free_port(), scale)
+    await traps.storm(report.say, UNDER_TEST, free_port(), scale)
 
 
 async def bench_backlog(report: Report, scale: float) -> None:

@@ -81,7 +81,7 @@ def test_what_is_wrong_is_said(site: Load, old: str, new: str, said: str) -> Non
     ("old", "new", "said"),
     [
         ("type: syslog", "type: sylog", "site.yaml:23:12: trouble[1].type: there is no way sylog to tell trouble; did"),
-        ("type: webhook, ", "", "trouble[0].type: type is missing; write one of type: webhook, syslog, mail"),
+        ("type: webhook, ", "", "trouble[0].type: type is missing; write one of type: webhook, syslog, mail, mqtt"),
         ("Bearer secret:oncall", "Bearer hunter2", "never the secret itself"),
         ("https://oncall", "http://oncall", "allow_http: true if you mean it"),
         ("local0", "locl0", "facilities are"),

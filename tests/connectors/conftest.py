@@ -31,6 +31,7 @@ class Inbox:
     messages: list[Message] = field(default_factory=list)
     kept: list[Message] = field(default_factory=list)
     most_at_once: int = 0
+    positions: dict[str, Position] = field(default_factory=dict)
     open: asyncio.Event = field(default_factory=asyncio.Event)
     _at_once: int = 0
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -52,7 +53,7 @@ class Inbox:
         return receipt
 
     async def position(self, name: str) -> Position | None:
-        return None
+        return self.positions.get(name)
 
     async def hold(self, count: int) -> None:
         """Wait until so many messages were submitted."""
@@ -70,6 +71,7 @@ class Words:
     def __init__(self) -> None:
         self.said: list[str] = []
         self.is_up = asyncio.Event()
+        self.parts: dict[str, Words] = {}
 
     def up(self, what: str = "") -> None:
         self.said.append(f"up: {what}")
@@ -77,6 +79,10 @@ class Words:
 
     def down(self, why: str) -> None:
         self.said.append(f"down: {why}")
+
+    def part(self, name: str) -> Words:
+        """What is said of one of several."""
+        return self.parts.setdefault(name, Words())
 
 
 class Vault:

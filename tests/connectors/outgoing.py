@@ -12,6 +12,8 @@ from bridge.secret import Secrets
 from connectors.backoff import Backoff
 from connectors.base import Connector, Intake, Mode
 from connectors.http_poll import HttpPollConnector, HttpPollSettings
+from connectors.http_stream import HttpStreamConnector, HttpStreamSettings
+from connectors.tcp_client import TcpClientConnector, TcpClientSettings
 from connectors.websocket import WebSocketConnector, WebSocketSettings
 from tests.connectors.conftest import BOUND, Vault
 
@@ -28,6 +30,9 @@ class Told:
 
     def down(self, why: str) -> None:
         self._say(f"down: {why}")
+
+    def part(self, name: str) -> Part:
+        return Part(self, name)
 
     def _say(self, text: str) -> None:
         self.said.append(text)
@@ -48,6 +53,23 @@ class Told:
         return heard()[-1]
 
 
+@dataclass
+class Part:
+    """A part of a link, whose words are those of the link with its name before them."""
+
+    whole: Told
+    name: str
+
+    def up(self, what: str = "") -> None:
+        self.whole._say(f"{self.name} up: {what}")
+
+    def down(self, why: str) -> None:
+        self.whole._say(f"{self.name} down: {why}")
+
+    def part(self, name: str) -> Part:
+        return Part(self.whole, f"{self.name} {name}")
+
+
 def websocket(url: str, vault: Secrets | None = None, **settings: object) -> WebSocketConnector:
     made = WebSocketConnector(
         ConnectorId("omni"), WebSocketSettings.model_validate({"url": url, **settings}), [], vault or Vault()
@@ -65,6 +87,26 @@ def http_poll(url: str, vault: Secrets | None = None, **settings: object) -> Htt
     )
     made.backoff = Backoff(0.01, 0.05)
     made.refused_pause = 0.02
+    return made
+
+
+def http_stream(url: str, vault: Secrets | None = None, **settings: object) -> HttpStreamConnector:
+    made = HttpStreamConnector(
+        ConnectorId("gate"), HttpStreamSettings.model_validate({"url": url, **settings}), [], vault or Vault()
+    )
+    made.backoff = Backoff(0.01, 0.05)
+    made.refused_pause = 0.02
+    return made
+
+
+def tcp_client(port: int, vault: Secrets | None = None, **settings: object) -> TcpClientConnector:
+    made = TcpClientConnector(
+        ConnectorId("scale"),
+        TcpClientSettings.model_validate({"host": "127.0.0.1", "port": port, **settings}),
+        [],
+        vault or Vault(),
+    )
+    made.backoff = Backoff(0.01, 0.05)
     return made
 
 

@@ -23,7 +23,7 @@ from bridge.simulator.cammra_search import Passage, SimulatedSearch
 from bridge.simulator.http_server import Answer, Asked, Connection, HttpServer
 from bridge.simulator.omni import Happening, Kind, SimulatedOmni
 from connectors.base import Mode
-from connectors.http_poll.asking import Unanswered
+from connectors.staying import Away
 from tests.connectors.conftest import BOUND, LATER, Inbox, Vault
 from tests.connectors.outgoing import Told, at_work, http_poll, until
 
@@ -131,7 +131,7 @@ async def test_where_now_was_is_kept_with_the_first_answer_and_nothing_new_keeps
         assert len(inbox.messages) == 1
         (kept,) = inbox.positions.values()
         assert abs(datetime.fromisoformat(kept) - began) < timedelta(seconds=10)
-        assert await link.hear("up") == f"up: {shelf.url} answers, asked every 0.02 s"
+        assert await link.hear("up") == f"up: {shelf.url} answers, asked every 20 ms"
         assert len(link.said) == 1
     # What happens while nobody asks is there for the next run, however long that takes.
     shelf.put(1)
@@ -429,10 +429,10 @@ async def test_nobody_there_and_nobody_answering_are_said(shelf: Shelf, inbox: B
 
 def test_a_server_is_not_asked_sooner_than_it_wants() -> None:
     connector = http_poll("http://host/x", every="10 s")
-    assert connector._pause(Unanswered("busy", after=120.0)) >= 120.0
-    assert connector._pause(Unanswered("broken")) <= 10.0
+    assert connector._pause(Away("busy", after=120.0)) >= 120.0
+    assert connector._pause(Away("broken")) <= 10.0
     connector.refused_pause = 60.0
-    assert connector._pause(Unanswered("refused", refused=True)) >= 60.0, "some devices lock an account"
+    assert connector._pause(Away("refused", refused=True)) >= 60.0, "some devices lock an account"
 
 
 # --------------------------------------------------------------------------------------------------------- credentials

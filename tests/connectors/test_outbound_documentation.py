@@ -11,6 +11,8 @@ from bridge.config.load import load
 from bridge.config.site import Site
 from connectors.http_poll import HttpPollSettings
 from connectors.http_poll.settings import CursorSettings, PagesSettings
+from connectors.mqtt import MqttSettings
+from connectors.mqtt.settings import Availability
 from connectors.websocket import WebSocketSettings
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "connectors"
@@ -35,9 +37,15 @@ def shown(page: str, tmp_path: Path, more: str) -> Site:
     return load(tmp_path / "site.yaml")
 
 
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
 def test_the_samples_are_right(tmp_path: Path) -> None:
     poll = shown("http-poll.md", tmp_path, SENSOR)
     assert {str(connector) for connector in poll.connectors} == {"gate-memory", "omni-events"}
+    assert shown("mqtt.md", _folder(tmp_path / "mqtt"), "").sensors.keys() == {"cellar-leak", "yard-reviews"}
     poller = "  omni-events: {type: http-poll, url: 'http://127.0.0.1/x'}\n"
     text = (DOCS / "websocket.md").read_text("utf-8")
     assert "connectors:\n" in text
@@ -51,6 +59,8 @@ def test_the_samples_are_right(tmp_path: Path) -> None:
     ("page", "model"),
     [
         ("websocket.md", WebSocketSettings),
+        ("mqtt.md", MqttSettings),
+        ("mqtt.md", Availability),
         ("http-poll.md", HttpPollSettings),
         ("http-poll.md", CursorSettings),
         ("http-poll.md", PagesSettings),

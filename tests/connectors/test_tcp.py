@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from bridge.model import Message, Origin, Receipt, ReceiptKind
 from connectors.base import Mode
+from connectors.framing.connection import MOST_IN_SUBMISSION
 from connectors.tcp import TcpAddress
-from connectors.tcp.connection import MOST_IN_SUBMISSION
 from tests.connectors.conftest import ACCEPTED, BOUND, LATER, Inbox, running, tcp
 from tests.connectors.http_client import connected
 
@@ -210,7 +210,7 @@ async def test_one_connection_too_many_is_closed_and_the_others_go_on(inbox: Inb
 
 
 async def test_unfinished_objects_of_all_connections_are_bounded(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connectors.tcp.connection.MOST_HELD", 300_000)
+    monkeypatch.setattr("connectors.framing.connection.MOST_HELD", 300_000)
     async with running(tcp(), inbox) as way, connected(way.port) as first:
         await first.write(b'{"a":"' + b"A" * 200_000)
         async with connected(way.port) as second:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.tcp.framing import GARBAGE_KEPT, Framer
+from connectors.framing.objects import GARBAGE_KEPT, Framer
 
 NEW = (
     rb'{"packetCounter":"1","plateText":"\u0034\u0041","plateUTF8":"T\u00d6L {1}","carState":"new",'

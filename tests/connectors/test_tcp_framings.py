@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from connectors.framing.framed import Framed, framed
+from connectors.framing.marks import read as read_mark
+from connectors.framing.marks import written
 from connectors.tcp import TcpSettings
-from connectors.tcp.framed import Framed, framed
-from connectors.tcp.marks import read as read_mark
-from connectors.tcp.marks import written
 from tests.connectors.test_tcp_framing import pieces_of
 
 LF = "lines"

@@ -140,8 +140,8 @@ async def running(path: Path, unix: bool = True, tap: Tap | None = None) -> Asyn
     service, tap, door = FakeService(), tap or Tap(), open_door(path, unix)
     reloads: list[Callable[[], object]] = []
 
-    async def reload() -> object:
-        return reloads.pop()() if reloads else {"changed": []}
+    async def reload(digest: str | None) -> object:
+        return reloads.pop()() if reloads else {"changed": [], **({"digest": digest} if digest else {})}
 
     control = Control(service, tap, reload, lambda: Instant(AT, 0.0), door.token)  # type: ignore[arg-type]
     task = asyncio.create_task(serve(control, tap, door))

@@ -110,6 +110,19 @@ async def test_a_site_with_errors_is_refused_and_they_are_told(control: Running)
     assert await ask(control.path, lambda client: client.post("/reload", {})) == {"changed": []}
 
 
+async def test_a_reload_may_be_asked_for_one_site_alone(control: Running) -> None:
+    answered = await ask(control.path, lambda client: client.post("/reload", {"digest": "a1b2"}))
+    assert answered == {"changed": [], "digest": "a1b2"}
+    with pytest.raises(CallFailed, match="diggest"):
+        await ask(control.path, lambda client: client.post("/reload", {"diggest": "a1b2"}))
+
+
+async def test_a_service_without_a_file_cannot_say_what_a_reload_would_do(control: Running) -> None:
+    with pytest.raises(CallFailed, match="no site file") as failed:
+        await ask(control.path, lambda client: client.get("/difference"))
+    assert failed.value.status == 404
+
+
 async def test_what_is_not_there_and_what_is_too_large_is_said(control: Running) -> None:
     for question, status in [
         (lambda client: client.get("/nothing"), 404),

@@ -57,7 +57,9 @@ def test_what_the_unit_starts_is_a_command_of_ours() -> None:
     assert program.endswith("/vms-bridge")
     assert words[0] == "run"
     _, parser = _parser("run")
-    assert str(parser.parse_args(words).journal) == f"/var/lib/{lines('StateDirectory')[0]}"
+    journal, _, files = (f"/var/lib/{name}" for name in lines("StateDirectory")[0].split())
+    asked = parser.parse_args(words)
+    assert (str(asked.journal), str(asked.secrets)) == (journal, files)
 
 
 def test_the_watchdog_waits_longer_than_a_pulse_needs_to_be_called_stuck() -> None:

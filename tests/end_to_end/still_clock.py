@@ -12,8 +12,8 @@ from typing import Any
 
 import bridge.clock
 import bridge.intake
+import connectors.framing.connection
 import connectors.http.app
-import connectors.tcp.connection
 from bridge.cli.main import main
 
 MOMENT = datetime(2026, 2, 3, 10, 15, 30, 250000, tzinfo=UTC)
@@ -26,7 +26,7 @@ class _Still(datetime):
 
 
 if __name__ == "__main__":
-    modules: list[Any] = [bridge.clock, connectors.http.app, connectors.tcp.connection]
+    modules: list[Any] = [bridge.clock, connectors.http.app, connectors.framing.connection]
     for module in modules:
         assert module.datetime is datetime
         module.datetime = _Still

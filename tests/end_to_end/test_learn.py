@@ -10,6 +10,7 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ import mappings
 from bridge.cli.ending import Code
 from bridge.cli.main import main
 from bridge.config.load import load
+from bridge.model import ConnectorId, Instant, Message, Origin
+from bridge.profiles.compile import compile_profile
+from bridge.profiles.compiled import CompiledProfile
 from bridge.simulator.http_client import Cut, HttpClient
 from tests.end_to_end.bridge_process import COMMAND, ROOT, command
 from tests.end_to_end.passes import bare, form, post, said
@@ -194,7 +198,42 @@ def test_a_port_that_somebody_has_is_said(tmp_path: Path, capsys: pytest.Capture
     assert "cannot listen on" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("profile", sorted(file.stem for file in mappings.PROFILES.glob("*.yaml")))
+def heard(profile: str) -> bool:
+    """Whether its devices speak in a way that learn hears."""
+    return bool({"http", "tcp"} & set(compiled(profile).heard_by or {"http"}))
+
+
+def compiled(profile: str) -> CompiledProfile:
+    file = mappings.PROFILES / f"{profile}.yaml"
+    return compile_profile(file.read_text("utf-8"), str(file))
+
+
+OURS = sorted(file.stem for file in mappings.PROFILES.glob("*.yaml"))
+
+
+def test_a_profile_of_devices_that_speak_otherwise_is_never_suggested() -> None:
+    """Home Assistant's would read any text: it is of a broker's messages."""
+    from bridge.learning.reading import profiles_in, read
+    from bridge.learning.speakers import Heard, Speakers
+
+    assert "home-assistant" in OURS
+    assert not heard("home-assistant")
+    speakers = Speakers()
+    said = Message(
+        connector=ConnectorId("learned"),
+        origin=Origin("10.0.0.9", "/status"),
+        body=b"ON",
+        arrived=Instant(datetime.now(UTC), 0.0),
+    )
+    speakers.add(Heard(way="http", message=said))
+    (speaker,) = speakers.found.values()
+    assert read(speaker, profiles_in(mappings.PROFILES)).profile == ""
+    anyway = compiled("home-assistant")
+    anyway.heard_by = frozenset()
+    assert read(speaker, {"home-assistant": anyway}).profile == "home-assistant"
+
+
+@pytest.mark.parametrize("profile", [name for name in OURS if heard(name)])
 def test_every_profile_of_ours_is_suggested_for_its_own_examples(profile: str) -> None:
     """Those of its examples that are a single message with an event in it: whatever else could read them reads less."""
     from bridge.learning.reading import profiles_in, read

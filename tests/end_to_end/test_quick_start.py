@@ -25,7 +25,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/quick-start.md").read_text("utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
 LINES = [line for block in BLOCKS for line in block.replace("\\\n", " ").splitlines() if line.strip()]
+README = (ROOT / "README.md").read_text("utf-8")
 WITHIN = 60.0
+FIVE_MINUTES = 300.0
+"""What the page and the README promise; it takes a tenth of it, most of it pip's."""
 
 
 class Typed:
@@ -120,7 +123,9 @@ def test_from_a_wheel_in_an_empty_environment_to_a_plate_on_the_timeline(
         for line in LINES:
             if line.startswith("vms-bridge events"):
                 _until_delivered(typed, ports["8083"])
-                record_property("seconds until the plate stood on the timeline", round(time.monotonic() - started, 1))
+                seconds = time.monotonic() - started
+                record_property("seconds until the plate stood on the timeline", round(seconds, 1))
+                assert seconds < FIVE_MINUTES, "the page promises less"
             told[line] = typed.type(exchanged(line, wheel, ports))
     finally:
         typed.end()
@@ -141,6 +146,46 @@ def _until_delivered(typed: Typed, port: str) -> None:
     while not typed.type(f"curl -s http://127.0.0.1:{port}/simulator/record").strip():
         assert time.monotonic() < until, f"nothing came: {(typed.folder / 'errors').read_text()}"
         time.sleep(0.1)
+
+
+@pytest.mark.needs("bash", "curl")
+def test_the_readme_s_own_site_and_its_lines_bring_events_to_the_timeline(tmp_path: Path) -> None:
+    """As they stand, in their order; what is exchanged: addresses for loopback's, the paste for a pipe, and for what
+    goes on until it is stopped, another shell."""
+    _, _, section = README.partition("## Your own site in five minutes")
+    (site,) = re.findall(r"```yaml\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
+    lines = re.findall(r"^vms-bridge .*$", section.partition("\n## ")[0], re.MULTILINE)
+    assert {"secret", "check", "run", "fire", "status"} <= {line.split()[1] for line in lines}
+    vms, port = str(free_port()), str(free_port())
+    (tmp_path / "vms-bridge").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m bridge.cli.main "$@"\n')
+    (tmp_path / "vms-bridge").chmod(0o755)
+    typed = Typed(tmp_path)
+    typed.environment |= {"PATH": f"{tmp_path}{os.pathsep}{typed.environment['PATH']}", "PYTHONPATH": str(ROOT)}
+    site = site.replace("https://web.harbour.example", f'"http://127.0.0.1:{vms}", allow_http: true')
+    (tmp_path / "site.yaml").write_text(
+        site.replace("0.0.0.0:8080", f"127.0.0.1:{port}").replace("10.0.0.21", "127.0.0.1")
+    )
+    try:
+        typed.type(f"vms-bridge simulate vxg --port {vms} --cameras 1 --secrets given &")
+        for line in lines:
+            if "secret set" in line:
+                line = f"{line.partition('#')[0]} < given/camera-4711"
+            going_on = " run " in line
+            typed.type(f"{line.partition('#')[0].strip()} &" if going_on else line)
+            if "--dry-run" in line:
+                rehearsal = typed.running.pop()
+                rehearsal.send_signal(signal.SIGTERM)
+                assert rehearsal.wait(30) == 0
+        typed.type(f"vms-bridge simulate reader http://127.0.0.1:{port}/gate --vehicles 1 --faster 4")
+        until = time.monotonic() + WITHIN
+        plates: list[str] = []
+        while len(plates) < 2:
+            assert time.monotonic() < until, f"no two events: {plates} {(typed.folder / 'errors').read_text()}"
+            told = typed.type(f"curl -s http://127.0.0.1:{vms}/simulator/record").splitlines()
+            plates = [json.loads(each)["meta"].get("plate", "") for each in told]
+        assert any(plates), "the test event alone stands there"
+    finally:
+        typed.end()
 
 
 def test_the_page_has_what_is_needed() -> None:

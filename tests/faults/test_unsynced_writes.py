@@ -146,6 +146,9 @@ async def _check(journal: SqliteJournal, told: Acknowledged) -> None:
     state = await journal.state([SensorId(f"sensor-{number}") for number in range(4)])
     if {key: row.value for key, row in state.items()} != facts:
         raise Lost("the facts are not those of the messages")
+    bookmark, last = await journal.position("log"), expected()[max(messages)].message if messages else None
+    if bookmark != (last.message.position if last is not None else None):
+        raise Lost("the poller's bookmark is not that of the last message: what it read would be lost, or told twice")
     _check_deliveries(told, deliveries, await journal.totals(), len(messages))
 
 

@@ -154,6 +154,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.run(self._all_is_decided())
         books = self.run(books_of(self.journal, [SENSOR]))
         for each in self.acknowledged_of_many:
+            assert each in books.messages, f"message {each} was acknowledged and is not there"
             verdicts = books.messages[each].verdicts
             assert [verdict.index for verdict in verdicts] == list(range(MANY)), "each item has its fate, in order"
 

@@ -98,6 +98,24 @@ async def test_another_sensors_message_is_decided_between_and_one_of_the_same_se
     assert (await much).kind is ReceiptKind.ACCEPTED
 
 
+async def test_whenever_messages_of_its_sensor_come_they_are_decided_in_their_order(gate: Gate) -> None:
+    """One in each turn of the loop, so that some come just when it ends, before those who wait have been woken."""
+    sent = [gate.deciding(gate.much())]
+    kept: list[Decision] = []
+    for number in range(60):
+        sent.append(gate.deciding(message(gate.clock, id=9000 + number)))
+        await asyncio.sleep(0)
+        kept += [decision for decision, _ in gate.journal.committing]
+        gate.journal.keep()
+    for each in sent:
+        kept += await gate.kept_one_by_one(each)
+    bodies = [decision.message.message.body for decision in kept if decision.message and decision.piece is None]
+    assert [msgspec.json.decode(body)["id"] for body in bodies] == [9000 + number for number in range(60)]
+    assert kept.index(next(each for each in kept if each.message and not each.piece)) > kept.index(
+        next(each for each in kept if each.piece and each.piece.last)
+    )
+
+
 async def test_what_is_said_again_later_is_a_duplicate_of_what_a_piece_said(gate: Gate) -> None:
     first, again = gate.deciding(gate.much()), gate.deciding(message(gate.clock, id=MANY - 1))
     await gate.kept_one_by_one(again)

@@ -74,7 +74,8 @@ def facts(**other: object) -> Facts:
     held = Figures(queues=queues, facts=12, quarantined=2, quarantine_dropped=1, media=1000, free=2**30)
     given = {
         "version": "0.1.0", "site": "harbour-depot", "mode": "take", "now": NOW, "totals": totals, "figures": held,
-        "limit": 8 * 2**30, "refused": {(ConnectorId("lpr"), "overloaded"): 4}, "links": {"lpr": True, "tills": False},
+        "clips": {"waiting": 2, "made": 7, "gave up": 1}, "limit": 8 * 2**30,
+        "refused": {(ConnectorId("lpr"), "overloaded"): 4}, "links": {"lpr": True, "tills": False},
         "endpoints": [Endpoint("erp", True, 5, 10)], "parked_cameras": {"cloud": 2, "hook": 0},
         "parked_vms": {"cloud": False, "hook": True}, "conditions": 1, "sensors": 2,
         "heard": {SensorId("gate-lpr"): NOW - 1}, "live": True, "ready": False, "process": figures(),

@@ -57,6 +57,14 @@ class Place:
             parts=parts,
             arrived=self.at,
         )
+        return self._decided(message)
+
+    def hears_message(self, message: Message) -> Decision:
+        """One whose origin the test makes itself."""
+        self._heard += 1
+        return self._decided(message)
+
+    def _decided(self, message: Message) -> Decision:
         number = MessageId(f"m{self._heard}")
         return self._then(decide(self.site, self._router.route(message), number, self._memory, self.at))
 

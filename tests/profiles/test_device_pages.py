@@ -10,7 +10,26 @@ import pytest
 import mappings
 from tests.profiles.place import PAGES, place
 
-OURS = ("cammra", "omni", "ovenmediaengine", "plate-recognizer", "rekor", "visualcortex")
+OURS = (
+    "cammra",
+    "comet",
+    "netbotz",
+    "omni",
+    "ovenmediaengine",
+    "plate-recognizer",
+    "rekor",
+    "room-alert",
+    "serverscheck",
+    "snmp",
+    "ups",
+    "visualcortex",
+    "zigbee2mqtt",
+    "frigate",
+    "shelly",
+    "axis-mqtt",
+    "home-assistant",
+    "sparkplug",
+)
 SILENT = {"device.answer", "server.healthy", "stream.healthy"}
 """Events that are quiet and that nobody would ask for."""
 

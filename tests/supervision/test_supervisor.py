@@ -8,7 +8,7 @@ import msgspec
 
 from bridge.decide.in_service import INHIBIT, Said, begun, ended
 from bridge.decide.rules import Inhibit
-from bridge.model import Draft, Fate, SensorId, State, Urgency
+from bridge.model import CameraId, Draft, EventId, Fate, Rejected, SensorId, State, Urgency, VmsId
 from bridge.supervision.damping import STEADY
 from tests.supervision.conftest import GIGABYTE, START, Begin, HandClock, site, supervised, timers
 
@@ -314,3 +314,31 @@ async def test_inhibit_and_test_end_by_themselves_and_outlast_a_restart(begin: B
         await bridge.hear(GATE, plate="B")
     totals = await bridge.journal.totals()
     assert (totals.items["filtered"], totals.items["raised"]) == (1, 1)
+
+
+async def test_an_alarm_that_a_vms_refuses_for_good_goes_the_second_way_until_somebody_has_dealt_with_it(
+    begin: Begin,
+) -> None:
+    bridge = await begin(site(supervised()), HandClock())
+    await bridge.hear(GATE, plate="A", alarm=True)
+    await bridge.hear(GATE, plate="B")
+    journal, now = bridge.journal, bridge.clock.now()
+    refused: list[tuple[str, str]] = []
+    for _ in range(4):
+        (head,) = await journal.claim(journal.lease, VmsId("cloud"), Urgency.NOTICE, now, 1)
+        await journal.settle(head, Rejected("400: no such thing"), now, False)
+        if head.delivery.event.urgency is Urgency.ALARM:
+            refused.append((head.delivery.event.id, head.delivery.camera))
+    assert len(refused) == 2, "two cameras; a notice that is refused is no alarm"
+    await bridge.passes(30)
+    ((key, on, title),) = [each for each in bridge.announced if each[0].startswith("alarm")]
+    assert (key, on) == ("alarm-refused cloud", True)
+    assert "'A' for gate-" in title
+    assert "and 1 before it: 400: no such thing (vms-bridge dead list)" in title
+    assert [event.type for event in await bridge.told()] == ["alarm.refused"]
+    for event, camera in refused:
+        assert bridge.conditions.holds("alarm-refused cloud")
+        await journal.drop(EventId(event), CameraId(camera), "seen by hand", now)
+        await bridge.passes(30)
+    assert not bridge.conditions.holds("alarm-refused cloud")
+    assert bridge.announced[-1][:2] == ("alarm-refused cloud", False)

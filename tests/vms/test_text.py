@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.model import EventId
-from bridge.vms.text import as_text, one_text, shorten
+from bridge.vms.text import Encoding, Place, as_text, one_text, percent_encoded, shorten
 
 EVENT = EventId("0197c3-1.0")
 
@@ -48,3 +50,60 @@ def test_fields_in_one_text_are_left_out_whole() -> None:
 )
 def test_values_read_as_a_guard_reads_them(value: str | int | float | bool | None, text: str) -> None:
     assert as_text(value) == text
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "ascii"])
+@given(text=st.text(max_size=400), limit=st.integers(min_value=4, max_value=300))
+def test_bytes_are_counted_where_a_place_is_told_by_them_and_no_character_is_halved(
+    encoding: Encoding, text: str, limit: int
+) -> None:
+    short = shorten(text, limit, EVENT, encoding)
+    written = short.encode(encoding, "replace")
+    assert len(written) <= limit
+    assert short == text or ("…" if encoding == "utf-8" else "...") in short
+    one = one_text({"note": text, "more": text}, limit, EVENT, encoding)
+    assert len(one.encode(encoding, "replace")) <= limit
+
+
+NARROW = Place(most=60, encoding="utf-8", beyond=False, lines=False, instead={"|": "/", "'": "’"})
+
+
+def test_what_a_place_cannot_hold_is_replaced_before_it_is_shortened() -> None:
+    assert NARROW.clean("a|b'c\nd\x00e\x7f🚗 \ud83d ž") == "a/b’c d e \ufffd ? ž"
+    assert Place(encoding="ascii").clean("žluť\nx") == "?lu?\nx"
+    assert Place().clean("žluť 🚗\nx") == "žluť 🚗\nx"
+
+
+def test_before_the_fields_stands_what_must_not_be_cut() -> None:
+    fields = {"plate": "1AB 2345", "country": "CZE", "note": "x" * 80}
+    assert NARROW.one_text(fields, EVENT, "[e] ") == "[e] plate: 1AB 2345; … [2 more in event 0197c3-1.0]"
+    assert NARROW.one_text({}, EVENT, "[e] Door") == "[e] Door"
+    assert NARROW.one_text(fields, EVENT, "x" * 50).startswith("x" * 50)
+    assert Place().one_text(fields, EVENT, "[e] ") == f"[e] plate: 1AB 2345; country: CZE; note: {'x' * 80}"
+
+
+@given(st.text(max_size=300), st.dictionaries(st.text(max_size=20), st.text(max_size=200), max_size=5))
+def test_whatever_comes_it_fits_the_place(before: str, fields: dict[str, str]) -> None:
+    for text in (NARROW.one_text(fields, EVENT, before), NARROW.shortened(before, EVENT)):
+        assert len(text.encode("utf-8")) <= 60
+        assert not set(text) & {"|", "'", "\n", "\0"}
+        assert all(char <= "\uffff" for char in text)
+
+
+@given(text=st.text(max_size=400), limit=st.integers(min_value=4, max_value=300))
+def test_in_a_url_each_character_counts_as_it_stands_there(text: str, limit: int) -> None:
+    place = Place(most=limit, encoding="url")
+    for short in (place.shortened(text, EVENT), place.one_text({"note": text, "more": text}, EVENT, text[:5])):
+        written = percent_encoded(short)
+        assert len(written) <= limit
+        assert written.isascii()
+        assert written == quote(short, safe="")
+    short = place.shortened(text, EVENT)
+    assert short == place.clean(text) or "..." in short
+
+
+def test_as_many_fields_are_kept_as_have_room_in_a_url() -> None:
+    fields = {f"pole {number}": "č" * 10 for number in range(3000)}
+    text = one_text(fields, 1000, EVENT, "url")
+    assert text.endswith("pole 10: čččččččččč; ... [2989 more in event 0197c3-1.0]")
+    assert 900 < len(percent_encoded(text)) <= 1000

@@ -24,6 +24,7 @@ from bridge.journal.contract import (
     Parked,
     Query,
     Record,
+    Refused,
     StateRow,
     Totals,
     Undecided,
@@ -35,6 +36,7 @@ from bridge.journal.sqlite.batch import Settling, Waiting
 from bridge.journal.sqlite.budget import Budget, Budgets
 from bridge.journal.sqlite.checkpoint import Checkpoints
 from bridge.journal.sqlite.claims import Claim
+from bridge.journal.sqlite.clips import SqliteClips
 from bridge.journal.sqlite.facts import UNMERGED
 from bridge.journal.sqlite.files import CHECKPOINT_PAGES, Opened
 from bridge.journal.sqlite.lanes import CAP
@@ -49,6 +51,7 @@ from bridge.journal.sqlite.writer import Writer
 from bridge.model import (
     CameraId,
     Decision,
+    DeliveryState,
     EventId,
     Instant,
     MediaId,
@@ -99,6 +102,9 @@ class SqliteJournal:
         self._facts = opened.facts
         self._facts_made: dict[SensorId, int] = {}
         self._facts_counted_at = -_COUNT_FACTS_EVERY
+        self._refused: Sequence[Refused] = ()
+        self._dead_seen = -1
+        """How many dead deliveries there were when they were looked at."""
         self._facts_merged = 0
         self._free_space = free_space
         self._reserve = settings.reserve
@@ -113,6 +119,7 @@ class SqliteJournal:
         self._writer.budget = self._budget
         self._claims = self._writer.claims
         self._purge = Purge(self._writer, self._reader, opened.origins, opened.folder)
+        self.clips = SqliteClips(self._writer, self._reader)
         self._sleeper: asyncio.Task[None] | None = None
         self._sleeps_until = 0.0
         self._lanes.on_timed = self._set_sleeper
@@ -334,6 +341,7 @@ class SqliteJournal:
         self._refuse_if_fenced()
         if self._backups:  # what a backup has in its tables it also has to find
             return 0
+        self._dead_seen = -1
         return await self._purge.run(older_than, limit, self._clock.now().utc.timestamp())
 
     async def backup(self, program: str) -> AsyncIterator[bytes]:
@@ -406,6 +414,13 @@ class SqliteJournal:
         if not any(urgency <= least for _, urgency in self._ledger.backlog()):
             return ()
         return await self._reader.ask(lambda connection: reads.oldest(connection, least))
+
+    async def refused_alarms(self) -> Sequence[Refused]:
+        dead = self._ledger.deliveries()[DeliveryState.DEAD.value]
+        if dead != self._dead_seen:
+            self._refused = await self._reader.ask(reads.refused_alarms)
+            self._dead_seen = dead
+        return self._refused
 
     @property
     def quarantine_dropped(self) -> Mapping[str, int]:

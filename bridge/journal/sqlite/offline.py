@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bridge.journal.contract import JournalError, Parked, Query, Record
 from bridge.journal.sqlite import reads, schema
+from bridge.journal.sqlite.clips import ReadClips
 from bridge.journal.sqlite.lock import refuse_if_held
 from bridge.journal.sqlite.reader import Reader
 from bridge.model import MediaId
@@ -19,6 +20,7 @@ class OfflineJournal:
 
     def __init__(self, connection: sqlite3.Connection, folder: Path) -> None:
         self._reader = Reader(connection, folder)
+        self.clips = ReadClips(self._reader)
 
     @classmethod
     async def open(cls, path: Path) -> OfflineJournal:

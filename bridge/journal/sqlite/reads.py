@@ -20,6 +20,7 @@ from bridge.journal.contract import (
     QuarantineRecord,
     Query,
     Record,
+    Refused,
     StateRow,
 )
 from bridge.journal.sqlite.facts import Changes, Name, Value
@@ -300,6 +301,25 @@ def oldest(connection: sqlite3.Connection, least: Urgency) -> list[Oldest]:
                     camera=CameraId(camera), arrived=event.arrived_at,
                 )
             )  # fmt: skip
+    return found
+
+
+_REFUSED = (
+    "SELECT l.vms, l.camera, max(d.seq), d.why, e.packed, count(*) FROM delivery d "
+    "JOIN event e ON e.seq = d.event JOIN lane l ON l.id = d.lane WHERE d.state = 4 AND l.urgency = 0 GROUP BY l.vms"
+)
+
+
+def refused_alarms(connection: sqlite3.Connection) -> list[Refused]:
+    """By the index of what is dead."""
+    found = []
+    for vms, camera, _, why, packed, count in connection.execute(_REFUSED):  # of the row that max() found
+        event = _EVENT.decode(packed)
+        found.append(
+            Refused(
+                vms=VmsId(vms), event=event.id, title=event.title, camera=CameraId(camera), why=why or "", count=count
+            )
+        )
     return found
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from bridge.journal.sqlite import clips
 from bridge.journal.sqlite.facts import Facts, Name
 from bridge.journal.sqlite.facts import write as write_facts
 from bridge.journal.sqlite.feed import note_removed
@@ -49,6 +50,7 @@ def remove_events(older_than: float, after: int, limit: int) -> Write:
         found = connection.execute(_OLD_EVENTS, (older_than, after, limit)).fetchall()
         gone = [(seq,) for seq, old, is_open in found if old and not is_open]
         connection.executemany("DELETE FROM delivery WHERE event = ?", gone)
+        clips.forget(connection, gone)
         connection.executemany("DELETE FROM event WHERE seq = ?", gone)
         if gone:
             note_removed(connection, gone[-1][0])

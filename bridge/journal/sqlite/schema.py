@@ -81,7 +81,16 @@ CREATE TABLE piece (
 """
 """What is decided of messages that are not decided to the end."""
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _ADOPTION, _APPENDED, _PIECES)
+_CLIPS = f"""
+CREATE TABLE clip (
+    event TEXT NOT NULL, camera TEXT NOT NULL, vms TEXT NOT NULL, title TEXT NOT NULL, at REAL NOT NULL,
+    since REAL NOT NULL, until REAL NOT NULL, due REAL NOT NULL, state INTEGER NOT NULL, tries INTEGER NOT NULL,
+    remote_id TEXT NOT NULL, why TEXT NOT NULL, settled_at REAL, PRIMARY KEY (event, camera)){WITHOUT_ROWID};
+CREATE INDEX clip_waiting ON clip (due) WHERE state = 0
+"""
+"""Clips asked for around events; see ``clips``."""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _ADOPTION, _APPENDED, _PIECES, _CLIPS)
 """``MIGRATIONS[n]`` takes a journal from version n to n + 1. Append, never change one that was released."""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from bridge.simulator.http_server import Answer, Asked
-from bridge.simulator.vxg import answers
+from bridge.simulator.vxg import answers, media
 from bridge.simulator.vxg.answers import bad_request, not_found
 from bridge.simulator.vxg.state import Cloud
 from bridge.simulator.vxg.store import Query, Raised
@@ -144,6 +144,8 @@ def show(cloud: Cloud, event: Raised, with_meta: bool) -> dict[str, object]:
     if event.name in cloud.store.aliases:
         shown["alias"] = cloud.store.aliases[event.name]
     shown["time"] = answers.show_time(event.time)
+    if cloud.event_images and not cloud.in_gap(event.time, event.time):
+        shown["thumb"] = {"url": media.link(cloud, f"t/{event.id}.jpg")}
     if with_meta:
         shown["meta"] = event.meta
     return shown

@@ -54,9 +54,9 @@ ROUTES = [
     _route("GET", "/api/v5/channels/{}/", (GROUP,), False, channels.group_detail),
     _route("GET", "/api/v4/channel/", _ONE, False, channels.channel),
     _route("PUT", "/api/v4/channel/", _ONE, True, channels.change_channel),
-    _route("GET", "/api/v2/storage/data/", _ONE, False, media.segments),
+    _route("GET", "/api/v2/storage/data/", _EITHER, False, media.segments),
     _route("GET", "/api/v4/storage/records/", _ONE, False, media.segments),
-    _route("GET", "/api/v2/storage/thumbnails/", _ONE, False, media.pictures),
+    _route("GET", "/api/v2/storage/thumbnails/", (CAMERA, GROUP), False, media.pictures),
     _route("GET", "/api/v4/storage/images/", _ONE, False, media.pictures),
     _route("GET", "/api/v4/live/image/", _ONE, False, media.live_picture),
     *(

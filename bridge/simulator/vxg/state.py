@@ -20,7 +20,9 @@ class Cloud:
     """``search_lag``: seconds until the list shows what was raised. ``clock_skew``: seconds its clock is ahead.
 
     ``strict``: meta values must be strings of at most 255 characters, and unknown body fields are refused; otherwise
-    numbers are made strings and anything goes. ``origin``: scheme, host and port, for links to pictures.
+    numbers are made strings and anything goes. ``origin``: scheme, host and port, for links to pictures. ``gaps``:
+    when nothing was recorded. ``video_bytes``: of each piece of video. ``event_images``: whether events have a picture;
+    those of declared types have none by themselves (reference 4).
     """
 
     def __init__(self, store: Store, tokens: Tokens, origin: str, strict: bool = True) -> None:
@@ -33,9 +35,16 @@ class Cloud:
         self.clip_takes = 1.0
         self.clock_skew = 0.0
         self.clips: dict[int, Clip] = {}
+        self.gaps: list[tuple[datetime, datetime]] = []
+        self.video_bytes = 4096
+        self.event_images = False
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(time.time() + self.clock_skew, UTC)
+
+    def in_gap(self, start: datetime, end: datetime) -> bool:
+        """Whether nothing was recorded in some of this time."""
+        return any(first <= end and start <= last for first, last in self.gaps)
 
     def add_event(
         self, camera: int, name: str, at: datetime, posted: bytes, head: bytes = b"", delay: float = 0.0

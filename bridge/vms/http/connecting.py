@@ -7,13 +7,14 @@ import base64
 import socket
 import ssl
 from collections.abc import Callable
+from typing import TypeVar
 
 from bridge.vms.http.answer import NotSent
-from bridge.vms.http.connection import Connection
 from bridge.vms.http.origin import Origin
 from bridge.vms.http.tls import Trust
 
 _LONGEST_PROXY_HEAD = 16 * 1024
+Wire = TypeVar("Wire", bound=asyncio.Protocol)
 
 
 class Proxy:
@@ -33,8 +34,8 @@ class Proxy:
 
 
 async def connect(
-    origin: Origin, make: Callable[[], Connection], trust: Trust, context: ssl.SSLContext | None, proxy: Proxy | None
-) -> Connection:
+    origin: Origin, make: Callable[[], Wire], trust: Trust, context: ssl.SSLContext | None, proxy: Proxy | None
+) -> Wire:
     """A new connection to ``origin``, over ``proxy`` if there is one. Raises NotSent; the caller bounds the time."""
     loop = asyncio.get_running_loop()
     host, port = (proxy.host, proxy.port) if proxy else (origin.host, origin.port)
@@ -43,7 +44,7 @@ async def connect(
         if proxy is not None and origin.secure:
             await _tunnel(opened, origin, proxy)
         name = (origin.name or origin.host) if context is not None else None
-        _, connection = await loop.create_connection(make, sock=opened, ssl=context, server_hostname=name)
+        transport, connection = await loop.create_connection(make, sock=opened, ssl=context, server_hostname=name)
     except ssl.SSLCertVerificationError as error:
         opened.close()
         raise NotSent(f"{origin}: its certificate is not trusted: {error.verify_message}") from None
@@ -53,12 +54,12 @@ async def connect(
     except BaseException:
         opened.close()
         raise
-    if context is not None and connection.transport is not None:
+    if context is not None:
         try:
-            shown = connection.transport.get_extra_info("ssl_object")
+            shown = transport.get_extra_info("ssl_object")
             trust.accepts(shown.getpeercert(binary_form=True) if shown is not None else None)
         except NotSent:
-            connection.abort()
+            transport.abort()
             raise
     return connection
 

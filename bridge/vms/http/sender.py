@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 
 from bridge.vms.http.answer import Answer, NotSent
-from bridge.vms.http.connecting import Proxy, connect
+from bridge.vms.http.connecting import Proxy, Wire, connect
 from bridge.vms.http.connection import LARGEST_ANSWER, Connection
+from bridge.vms.http.download import Download
 from bridge.vms.http.origin import Origin
 from bridge.vms.http.pool import Pool
 from bridge.vms.http.tls import Trust
@@ -45,6 +47,7 @@ class Sender:
         self._context: ssl.SSLContext | None = None
         self._pools: dict[Origin, Pool] = {}
         self._in_use: set[Connection] = set()
+        self._downloads: set[Download] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
@@ -101,6 +104,33 @@ class Sender:
         finally:
             pool.leave(urgent)
 
+    @asynccontextmanager
+    async def download(
+        self,
+        origin: Origin,
+        path: str,
+        headers: Iterable[tuple[str, str]] = (),
+        timeout: float = 10.0,  # noqa: ASYNC109 - as in ``send``
+    ) -> AsyncIterator[Download]:
+        """GET once, over a connection of its own that is no other's; its status is known, its body not read yet.
+
+        ``timeout``: seconds to connect, and again until its head has come. Raises NotSent, AnswerLost, Unsendable.
+        """
+        through_proxy = self._proxy is not None and not origin.secure
+        if through_proxy and self._proxy is not None:
+            headers = (*headers, *self._proxy.headers())
+        data = head("GET", origin, path, headers, 0, through_proxy)
+        if self._closed:
+            raise NotSent("the sender was closed", busy=True)
+        found = await self._open(origin, Download, timeout)
+        self._downloads.add(found)
+        try:
+            await found.start(data, timeout)
+            yield found
+        finally:
+            self._downloads.discard(found)
+            found.close()
+
     def written(
         self, method: str, origin: Origin, path: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b""
     ) -> bytes:
@@ -122,6 +152,8 @@ class Sender:
             pool.close()
         for connection in tuple(self._in_use):
             connection.abort()
+        for download in tuple(self._downloads):
+            download.close()
         self._pools.clear()
         await asyncio.sleep(0)  # let the transports see it
 
@@ -144,17 +176,14 @@ class Sender:
     async def _connect(self, origin: Origin, seconds: float) -> Connection:
         loop = self._loop
         assert loop is not None
+        return await self._open(origin, lambda: Connection(loop, self._keep_alive, self._largest_answer), seconds)
+
+    async def _open(self, origin: Origin, make: Callable[[], Wire], seconds: float) -> Wire:
         if origin.secure and self._context is None:
             self._context = self._trust.context()
         try:
             async with asyncio.timeout(seconds):
-                return await connect(
-                    origin,
-                    lambda: Connection(loop, self._keep_alive, self._largest_answer),
-                    self._trust,
-                    self._context if origin.secure else None,
-                    self._proxy,
-                )
+                return await connect(origin, make, self._trust, self._context if origin.secure else None, self._proxy)
         except TimeoutError:
             raise NotSent(f"no connection to {origin} within {round(seconds, 1):g} s") from None
 

@@ -10,6 +10,7 @@ from bridge.units import Duration
 from bridge.vms.base import VmsSettings
 from bridge.vms.http.answer import NotSent
 from bridge.vms.http.connecting import Proxy
+from bridge.vms.http.connection import LARGEST_ANSWER
 from bridge.vms.http.origin import split_url
 from bridge.vms.http.sender import KEEP_ALIVE, Sender
 from bridge.vms.http.tls import Trust
@@ -47,14 +48,15 @@ class OutboundSettings(VmsSettings):
     )
 
 
-def sender_for(settings: OutboundSettings, secrets: Secrets) -> Sender:
-    """A sender as these settings want it."""
+def sender_for(settings: OutboundSettings, secrets: Secrets, largest_answer: int = LARGEST_ANSWER) -> Sender:
+    """A sender as these settings want it; ``largest_answer`` in bytes."""
     return Sender(
         connections=settings.connections,
         reserved=settings.alarm_connections,
         keep_alive=settings.keep_alive,
         trust=Trust(settings.tls.ca_file, settings.tls.fingerprint, settings.tls.verify),
         proxy=proxy_of(settings.proxy, secrets),
+        largest_answer=largest_answer,
     )
 
 

@@ -52,10 +52,10 @@ class EventTypes:
         """Delivered whether the camera has the type or not: then it is declared next. Raises Unusable."""
         if self.knows(account, step.name):
             return _KNOWN
-        failed = await self._read(account, urgent)
-        if failed is not None:
-            return failed
-        if self.knows(account, step.name):
+        found = await self.read(account, urgent)
+        if not isinstance(found, frozenset):
+            return found
+        if step.name in found:
             return Delivered(note="declared already")
         if self._declare:
             return Delivered(note="not declared yet")
@@ -76,15 +76,16 @@ class EventTypes:
         refused = refusal(answer, grant, raising=False)
         if not isinstance(refused, Rejected):
             return refused
-        failed = await self._read(account, urgent)
-        if failed is not None:
-            return failed
-        if self.knows(account, step.name):
+        found = await self.read(account, urgent)
+        if not isinstance(found, frozenset):
+            return found
+        if step.name in found:
             return Delivered(note="declared already")
         return Blocked(f"the event type {step.name} could not be declared ({why(answer, grant)}); declare it by hand")
 
-    async def _read(self, account: Account, urgent: bool) -> Outcome | None:
-        """Remember every type of the camera; None, or why that failed."""
+    async def read(self, account: Account, urgent: bool = False) -> Outcome | frozenset[str]:
+        """Every type the camera has now, each remembered; or why that failed. Raises Unusable."""
+        names: set[str] = set()
         seen = 0
         for _ in range(_MOST_PAGES):
             path = f"{types_path(account.id)}?limit={PAGE}" + (f"&offset={seen}" if seen else "")
@@ -100,11 +101,12 @@ class EventTypes:
                 return Retry(f"{grant.origin} answers {answer.status} with something that is no list of event types")
             for each in found.objects:
                 self._remember(account, each.name)
+                names.add(each.name)
             seen += len(found.objects)
             total = found.meta.total_count if found.meta is not None else None
             if not found.objects or total is None or seen >= total:
-                return None
-        return None
+                break
+        return frozenset(names)
 
     @staticmethod
     def _refused(status: int, refused: Outcome, account: Account, grant: Grant) -> Outcome:

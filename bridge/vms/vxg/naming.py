@@ -72,6 +72,12 @@ def value_tag(name: str, value: str) -> str:
     return _UNFIT_TAG.sub("_", f"{name}_{value}")[:LONGEST_TAG]
 
 
+def fitting_tags(name: str) -> tuple[str, ...]:
+    """The tags under which an event may carry what people call ``name``: a tag as it is, or a field's."""
+    plain = _UNFIT_TAG.sub("_", name)[:LONGEST_TAG]
+    return tuple(dict.fromkeys((name, plain, f"field_{plain}"[:LONGEST_TAG])))
+
+
 class Plan(msgspec.Struct, frozen=True):
     """The tags of an event whose fields have these names: ``tags`` one per field, ``also`` (tag, place of the field)
     and ``searched`` (name, place of the field)."""

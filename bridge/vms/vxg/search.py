@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import msgspec
 
@@ -56,7 +56,8 @@ class Finder:
     async def _raised(self, delivery: Delivery, account: Account, name: str) -> Search:
         event = delivery.event
         try:
-            start, end = naive(event.occurred_at - AROUND, 3), naive(event.occurred_at + AROUND, 3)
+            at = event.occurred_at.astimezone(UTC)  # in a zone of its own, an hour is added where its clock is changed
+            start, end = naive(at - AROUND, 3), naive(at + AROUND, 3)
         except OverflowError:
             return Unanswered("the event's time is at the end of the calendar")
         query = f"camid={account.id}&events={name}&start={start}&end={end}&include_meta=true&order_by=time&limit={PAGE}"

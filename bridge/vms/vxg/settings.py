@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from bridge.secret import SecretRef
 from bridge.units import Duration, Size
 from bridge.vms.base import CameraSettings
+from bridge.vms.clip import ClipSettings
 from bridge.vms.http import OutboundSettings, split_url
 from bridge.vms.vxg.naming import EVENT_NAME
 
@@ -59,6 +60,11 @@ class VxgSettings(OutboundSettings):
     )
     settle_after: Duration = Field(
         default=5.0, description="How long after an event was taken the VMS's search surely finds it."
+    )
+    clip: ClipSettings | None = Field(
+        default=None,
+        description="Ask for a clip around each event of some urgency, once it was delivered; none when left out.",
+        examples=[{"before": "10 s", "after": "30 s", "urgency": "alarm"}],
     )
     upload_pictures: bool = Field(default=False, description="Not possible: VXG documents no such call.")
 

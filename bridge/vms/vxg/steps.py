@@ -85,7 +85,11 @@ class Steps:
 
     def name(self, event: SensorEvent) -> str:
         """The event's type in VXG."""
-        return self._names.get(event.type) or event_name(event.type)
+        return self.name_of(event.type)
+
+    def name_of(self, event_type: str) -> str:
+        """What a type of ours is called in VXG."""
+        return self._names.get(event_type) or event_name(event_type)
 
     # ------------------------------------------------------------------------------------------------------------ raise
 
@@ -150,25 +154,28 @@ class Steps:
             )
         ]
         if self._declare:
-            steps.append(
-                Step(
-                    method="POST",
-                    url=self._base + path,
-                    headers=WRITE,
-                    body=b'{"name":"%b","notify":true}' % name.encode(),
-                    credentials=account.credentials,
-                    camera=account.camera,
-                    purpose=f"declare the event type {name}, if the camera has it not",
-                    once=f"declare {name} on {account.camera}",
-                    kind=Kind.DECLARE,
-                    path=path,
-                    name=name,
-                )
-            )
+            steps.append(self.declaring(account, name))
         if len(self._types) >= 10_000:
             self._types.clear()
         made = self._types[account.camera, name] = tuple(steps)
         return made
+
+    def declaring(self, account: Account, name: str) -> Step:
+        """The request that declares an event type, by its name in VXG [4]."""
+        path = types_path(account.id)
+        return Step(
+            method="POST",
+            url=self._base + path,
+            headers=WRITE,
+            body=b'{"name":"%b","notify":true}' % name.encode(),
+            credentials=account.credentials,
+            camera=account.camera,
+            purpose=f"declare the event type {name}, if the camera has it not",
+            once=f"declare {name} on {account.camera}",
+            kind=Kind.DECLARE,
+            path=path,
+            name=name,
+        )
 
     def _document(self, account: Account, known_by: str, body: bytes) -> Step:
         return Step(

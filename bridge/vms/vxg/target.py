@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import datetime
 from typing import ClassVar, cast
 
 import msgspec
@@ -22,6 +23,7 @@ from bridge.model import (
     Rejected,
     Retry,
     Search,
+    SensorEvent,
     Unanswered,
     VmsId,
 )
@@ -29,14 +31,18 @@ from bridge.secret import Secrets
 from bridge.units import said_size
 from bridge.vms.base import CameraSettings, Capabilities, Request, VmsSettings
 from bridge.vms.credentials import Discovered, Opens
+from bridge.vms.declaring import Declared
 from bridge.vms.http import Origin, SendingError, sender_for
 from bridge.vms.http.reaching import reaches
+from bridge.vms.recorded import Held, Query, Recorded
 from bridge.vms.vxg.account import Account, Unusable
 from bridge.vms.vxg.answers import failure, refusal
 from bridge.vms.vxg.checking import check_camera
+from bridge.vms.vxg.declaring import Declaring
 from bridge.vms.vxg.documents import Documents
 from bridge.vms.vxg.event_types import EventTypes
 from bridge.vms.vxg.exchange import Exchange
+from bridge.vms.vxg.record import VxgRecord
 from bridge.vms.vxg.search import Finder
 from bridge.vms.vxg.settings import VxgCamera, VxgSettings
 from bridge.vms.vxg.steps import EVENTS, Kind, Step, Steps
@@ -91,8 +97,10 @@ class VxgTarget:
         self._sender = sender_for(ours, secrets)
         self._exchange = Exchange(self._sender, ours.timeout)
         self._types = EventTypes(self._exchange, ours.declare_types)
+        self._declaring = Declaring(self._accounts, self._types, self._steps)
         self._documents = Documents(self._exchange)
         self._finder = Finder(self._exchange)
+        self._record = VxgRecord(name, ours, self._accounts, self._steps, secrets)
         self._doubted: dict[bytes, None] = {}
 
     @property
@@ -145,6 +153,10 @@ class VxgTarget:
             return Unanswered(f"camera {delivery.camera} is not of this VMS")
         return await self._finder.find(delivery, account, self._steps.name(delivery.event))
 
+    def origin(self, camera: CameraId) -> Origin:
+        """Where this camera's requests go. Raises Unusable when only its token would say it, and cannot be read."""
+        return self._accounts[camera].place()[0]
+
     async def check(self, cameras: Sequence[CameraId]) -> Findings:
         places = asyncio.Semaphore(_CHECKS_AT_ONCE)
         unreached: dict[Origin, str] = {}
@@ -156,6 +168,18 @@ class VxgTarget:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(camera)) for camera in cameras if camera in self._accounts]
         return tuple(finding for task in tasks for finding in task.result())
+
+    def declared_as(self, camera: CameraId, event_type: str) -> str:
+        """The name of these events in VXG."""
+        return self._steps.name_of(event_type)
+
+    async def declared(self, cameras: Sequence[CameraId]) -> Mapping[CameraId, Declared]:
+        """The event types each camera has now."""
+        return await self._declaring.declared(cameras)
+
+    async def declare(self, camera: CameraId, event_types: Collection[str]) -> Findings:
+        """Declare these on the camera, also where ``declare_types`` says that a running bridge does not."""
+        return await self._declaring.declare(camera, event_types)
 
     @staticmethod
     async def discover(settings: VmsSettings, credentials: str, secrets: Secrets) -> Sequence[Discovered]:
@@ -171,8 +195,28 @@ class VxgTarget:
 
         return opens(text, camera)
 
+    def recorded(self, query: Query) -> AsyncIterator[Recorded]:
+        """VXG's own events, as ``bridge.vms.recorded`` says; so are the next five."""
+        return self._record.recorded(query)
+
+    async def recorded_as(self, camera: CameraId, remote_id: str) -> Recorded | None:
+        return await self._record.recorded_as(camera, remote_id)
+
+    async def held(self, event: Recorded, before: float, after: float) -> Sequence[Held]:
+        return await self._record.held(event, before, after)
+
+    def fetch(self, camera: CameraId, held: Held) -> AsyncIterator[bytes]:
+        return self._record.fetch(camera, held)
+
+    def told(self, camera: CameraId, revisions: Sequence[SensorEvent]) -> Mapping[str, str]:
+        return self._record.told(camera, revisions)
+
+    async def clip(self, camera: CameraId, since: datetime, until: datetime, title: str, at: datetime) -> str:
+        return await self._record.clip(camera, since, until, title, at)
+
     async def close(self) -> None:
         await self._sender.close()
+        await self._record.close()
 
     async def _raise(self, account: Account, step: Step, urgent: bool) -> Outcome:
         try:

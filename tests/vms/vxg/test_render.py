@@ -52,35 +52,6 @@ def test_the_steps_are_look_up_declare_raise() -> None:
     assert create.once is None
 
 
-def test_the_create_call_is_that_of_the_reference() -> None:
-    """Reference 12.3, #9: its fields, in its order and form."""
-    body = target().render(delivery())[-1].body
-    assert body.startswith(
-        b'{"camid":4711,"name":"access_denied","time":"2026-02-03T10:15:30.250000","meta":{"bridge_event":"0197c3-1.0",'
-    )
-    assert list(json.loads(body)) == ["camid", "name", "time", "meta"]
-    assert json.loads(body)["meta"] == {
-        "bridge_event": "0197c3-1.0",
-        "bridge_revision": "0",
-        "type": "access.denied",
-        "title": "Access denied",
-        "site": "harbour",
-        "sensor": "door-17",
-        "sensor_name": "Door 17",
-        "kind": "door",
-        "state": "momentary",
-        "urgency": "notice",
-        "clock": "device",
-        "arrived": "2026-02-03T10:15:30.500000",
-        "clock_offset": "-0.250",
-        "vendor": "acme",
-        "card": "00931",
-        "reason": "expired",
-        "sensor_door-17": "",
-        "detail_1": '{"vendor":"acme","card":"00931","reason":"expired"}',
-    }
-
-
 def test_without_url_the_path_stands_alone_for_the_token_knows_the_rest() -> None:
     assert target(url="").render(delivery())[-1].url == "/api/v2/storage/events/"
 

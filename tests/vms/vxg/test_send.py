@@ -21,30 +21,6 @@ UNKNOWN_TYPE = said(400, {"status": 400, "errorType": "bad_request", "errorDetai
 MADE = said(201, CREATED)
 
 
-async def test_a_delivery_on_the_wire(vms: Played, made: Made) -> None:
-    """Endpoints 8 and 9 of the reference's section 12, literally."""
-    vms.script = [said(200, NO_TYPES), said(201, {"name": "access_denied", "custom": True}), MADE]
-    text = token()
-    assert await sent(made(Vault(gate_in=text)), delivery()) == Delivered("900001")
-    host = f"Host: 127.0.0.1:{vms.port}\r\nAuthorization: Acc {text}\r\nAccept: application/json\r\n"
-    look_up, declare, create = vms.requests
-    assert look_up == f"GET /api/v2/cameras/4711/event_processing/events/?limit=1000 HTTP/1.1\r\n{host}\r\n".encode()
-    assert declare == (
-        f"POST /api/v2/cameras/4711/event_processing/events/ HTTP/1.1\r\n{host}Content-Type: application/json\r\n"
-        'Content-Length: 38\r\n\r\n{"name":"access_denied","notify":true}'.encode()
-    )
-    head, _, body = create.partition(b"\r\n\r\n")
-    assert (
-        head
-        == (
-            f"POST /api/v2/storage/events/ HTTP/1.1\r\n{host}Content-Type: application/json\r\n"
-            f"Content-Length: {len(body)}"
-        ).encode()
-    )
-    assert body == made().render(delivery())[-1].body
-    assert vms.connections == 1
-
-
 @pytest.mark.parametrize("url", [None, ""])
 async def test_what_is_shown_is_what_is_sent_but_for_the_token(vms: Played, made: Made, url: str | None) -> None:
     vms.script = [said(200, NO_TYPES), said(201, {"name": "access_denied"}), WRITTEN, MADE, WRITTEN, *[answer(200)] * 3]

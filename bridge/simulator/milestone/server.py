@@ -1,0 +1,117 @@
+"""A simulated XProtect: everything that speaks HTTP at one port, the data source at another; on demand a bad day."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import TracebackType
+
+from bridge.simulator.http_server import Answer, Asked, Connection, HttpServer
+from bridge.simulator.milestone.analytics import take
+from bridge.simulator.milestone.gateway import Gateway, Users
+from bridge.simulator.milestone.source import DataSource
+from bridge.simulator.milestone.state import State
+from bridge.simulator.vxg.faults import Faults, Kind
+
+GRAPHQL, TOPIC = "/graphql", "/topics/alerts"
+
+
+class SimulatedMilestone:
+    """``async with SimulatedMilestone() as xprotect: … xprotect.base_url, xprotect.source.port, xprotect.state``."""
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        seed: int = 1,
+        visible_after: float = 0.05,
+        record_bytes: bool = False,
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
+        self.state = State(lambda: asyncio.get_running_loop().time(), visible_after)
+        self.users = Users(tokens=set())
+        self.gateway = Gateway(self.state, self.users, now or (lambda: datetime.now(UTC)))
+        self.source = DataSource(self.state)
+        self.faults = Faults(seed)
+        self.server = HttpServer(self._respond, host=host, port=port, keep_heads=record_bytes)
+        self.topics = {"alerts"}
+        self.topic_base = ""
+        """Where the AI Bridge says that its topics are, when that is not here."""
+        self.asked: list[Asked] = []
+        self.on_asked: Callable[[Asked, Answer], None] | None = None
+        """Told of each request and its answer."""
+        self._later: set[asyncio.TimerHandle] = set()
+
+    @property
+    def base_url(self) -> str:
+        return f"http://{self.server.host}:{self.server.port}"
+
+    async def __aenter__(self) -> SimulatedMilestone:
+        await self.server.start()
+        await self.source.listen(self.server.host)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for handle in self._later:
+            handle.cancel()
+        await self.source.stop()
+        await self.server.stop()
+
+    def _respond(self, asked: Asked, connection: Connection) -> None:
+        self.asked.append(asked)
+        fault = self.faults.pick(asked.method, asked.path)
+        if fault is None:
+            connection.answer(self._answer(asked))
+            return
+        match fault.kind:
+            case Kind.CUT_BEFORE:
+                connection.cut()
+            case Kind.CUT_AFTER:
+                self._answer(asked)
+                connection.cut()
+            case Kind.SLOW | Kind.LATE_COMMIT:
+                self._after(fault.seconds, lambda: connection.answer(self._answer(asked)))
+            case Kind.LATE_ANSWER:
+                answer = self._answer(asked)
+                self._after(fault.seconds, lambda: connection.answer(answer))
+            case Kind.UNAUTHORIZED:
+                connection.answer(Answer(401))
+            case Kind.THROTTLED:
+                connection.answer(Answer(429, headers=(("Retry-After", str(round(fault.seconds))),)))
+            case Kind.SERVER_ERROR:
+                connection.answer(Answer(500))
+            case Kind.UNAVAILABLE:
+                connection.answer(Answer(503, headers=(("Retry-After", str(round(fault.seconds))),)))
+            case Kind.BAD_GATEWAY:
+                connection.answer(Answer(502, b"<html><body>502 Bad Gateway</body></html>", "text/html"))
+
+    def _answer(self, asked: Asked) -> Answer:
+        answer = self._of(asked)
+        if self.on_asked is not None:
+            self.on_asked(asked, answer)
+        return answer
+
+    def _of(self, asked: Asked) -> Answer:
+        if asked.method == "POST" and asked.path == "/":
+            return take(asked, self.state)
+        if asked.path == GRAPHQL:
+            topic = json.loads(asked.body)["variables"]["n"]
+            place = {"topicAvailability": {"rest": (self.topic_base or self.base_url) + TOPIC}}
+            return Answer(200, json.dumps({"data": {"eventTopics": [place] if topic in self.topics else []}}).encode())
+        if asked.path == TOPIC and asked.headers.get(b"content-type") == b"text/json":
+            self.state.posted.append(json.loads(asked.body))
+            return Answer(200)
+        return self.gateway.answer(asked)
+
+    def _after(self, seconds: float, act: Callable[[], None]) -> None:
+        def due() -> None:
+            self._later.discard(handle)
+            act()
+
+        handle = asyncio.get_running_loop().call_later(seconds, due)
+        self._later.add(handle)

@@ -1,0 +1,38 @@
+"""Nx's devices as it tells them [8]."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import msgspec
+
+from bridge.vms.http import Answer
+
+WITH = "?_with=id,name"
+"""Of thousands of devices, no more than is needed [8]."""
+
+
+class Device(msgspec.Struct):
+    id: str
+    name: str | None = None
+
+    @property
+    def plain_id(self) -> str:
+        """Without the braces of older versions; as it is where it is no such id."""
+        try:
+            return str(UUID(self.id))
+        except ValueError:
+            return self.id
+
+
+class _Reply(msgspec.Struct):
+    reply: list[Device]
+
+
+def listed(answer: Answer) -> list[Device] | None:
+    """None when it is no list of devices."""
+    try:
+        found = msgspec.json.decode(answer.body, type=list[Device] | _Reply)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return found.reply if isinstance(found, _Reply) else found

@@ -1,0 +1,166 @@
+"""The ZoneMinder target: its settings, and which part does what."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import ClassVar, cast
+
+from bridge.model import (
+    Blocked,
+    CameraId,
+    Delivery,
+    Findings,
+    Outcome,
+    Reach,
+    Rejected,
+    Search,
+    SensorEvent,
+    Unanswered,
+    VmsId,
+)
+from bridge.secret import Secrets
+from bridge.vms.base import PLAIN, CameraSettings, Capabilities, Request, VmsSettings
+from bridge.vms.credentials import Discovered, Opens
+from bridge.vms.http import Origin, sender_for, split_url
+from bridge.vms.http.reaching import reaches
+from bridge.vms.plain import PlainSocket, address
+from bridge.vms.recorded import Held, Query, Recorded
+from bridge.vms.zoneminder.api import Api, with_token
+from bridge.vms.zoneminder.doing import Doing
+from bridge.vms.zoneminder.record import ZoneMinderRecord
+from bridge.vms.zoneminder.search import Finder
+from bridge.vms.zoneminder.settings import ZoneMinderCamera, ZoneMinderSettings
+from bridge.vms.zoneminder.steps import Step, Steps
+
+
+class ZoneMinderTarget:
+    """One ZoneMinder. Belongs to one event loop."""
+
+    Settings: ClassVar[type[VmsSettings]] = ZoneMinderSettings
+    Camera: ClassVar[type[CameraSettings]] = ZoneMinderCamera
+
+    @classmethod
+    def reaches(cls, settings: VmsSettings, cameras: Mapping[CameraId, CameraSettings]) -> Sequence[Reach]:
+        """For the firewall's table."""
+        ours = cast(ZoneMinderSettings, settings)
+        often = f"several for each event; {ours.connections} connections at most"
+        why = f"events of {len(cameras)} cameras"
+        found = list(reaches(ours.url, ours.proxy, how_often=often, how_large="some KiB an event", why=why))
+        if ours.way == "socket":
+            host, port = address(ours.trigger())
+            found.append(
+                Reach(
+                    inbound=False,
+                    peer=host,
+                    port=port,
+                    speaks="zmtrigger, plain text without log-in: open to this bridge alone",
+                    how_often="one connection, kept; a line for each event",
+                    how_large="300 bytes an event",
+                    why=f"alarms of {len(cameras)} cameras",
+                )
+            )
+        return found
+
+    def __init__(
+        self, name: VmsId, settings: VmsSettings, cameras: Mapping[CameraId, CameraSettings], secrets: Secrets
+    ) -> None:
+        self.name = name
+        self.cameras = cameras
+        ours = self._settings = cast(ZoneMinderSettings, settings)
+        self._can = Capabilities(
+            search=True,
+            backdate=False,
+            amend=True,
+            picture=False,
+            settle_after=ours.settle_after,
+            longest_text=ours.notes_limit,
+        )
+        self._secrets = secrets
+        self._steps = Steps(ours, cameras)
+        self._sender = sender_for(ours, secrets)
+        self._api = Api(self._sender, ours, secrets)
+        self._doing = Doing(ours, self._api)
+        self._trigger: PlainSocket = self._doing.trigger
+        self._finder = Finder(self._api, self._doing.known)
+        self._record = ZoneMinderRecord(name, ours, self._steps, secrets)
+
+    @property
+    def can(self) -> Capabilities:
+        return self._can
+
+    def render(self, delivery: Delivery) -> tuple[Request, ...]:
+        """See ``steps``."""
+        return self._steps.of(delivery)
+
+    async def send(self, request: Request, urgent: bool = False) -> Outcome:
+        """Send one of the requests that ``render`` made, once."""
+        if not isinstance(request, Step) or request.camera is None:
+            return Rejected("this is no request of this VMS")
+        if request.camera not in self.cameras:
+            return Blocked(f"camera {request.camera} is not of this VMS")
+        return await self._doing.do(request, urgent)
+
+    def shown(self, request: Request) -> bytes:
+        """The bytes ``send`` writes for a request of ``render``: where the notes hold nothing of another event, and
+        with ``{secret:NAME}`` in the place of the token that the secret brings."""
+        assert isinstance(request, Step)
+        if request.method == PLAIN:
+            return request.body
+        password = self._settings.password
+        path = with_token(f"{self._api.base}/api{request.path}", f"{{secret:{password}}}" if password else "")
+        return self._sender.written(request.method, self._api.origin, path, request.headers, request.body)
+
+    async def find(self, delivery: Delivery) -> Search:
+        if delivery.camera not in self.cameras:
+            return Unanswered(f"camera {delivery.camera} is not of this VMS")
+        return await self._finder.find(delivery, self._steps.monitor(delivery.camera))
+
+    async def check(self, cameras: Sequence[CameraId]) -> Findings:
+        from bridge.vms.zoneminder.checking import check
+
+        monitors = {camera: self._steps.monitor(camera) for camera in cameras if camera in self.cameras}
+        return await check(self._settings, self._api, self._trigger, monitors)
+
+    def origin(self, camera: CameraId) -> Origin:
+        """Where its API is."""
+        return split_url(self._settings.url)[0]
+
+    @staticmethod
+    async def discover(settings: VmsSettings, credentials: str, secrets: Secrets) -> Sequence[Discovered]:
+        """The monitors. Raises CannotDiscover."""
+        from bridge.vms.zoneminder.discovery import discover
+
+        return await discover(cast(ZoneMinderSettings, settings), credentials, secrets)
+
+    def recorded(self, query: Query) -> AsyncIterator[Recorded]:
+        """ZoneMinder's own events, as ``bridge.vms.recorded`` says; so are the next four."""
+        return self._record.recorded(query)
+
+    async def recorded_as(self, camera: CameraId, remote_id: str) -> Recorded | None:
+        return await self._record.recorded_as(camera, remote_id)
+
+    async def held(self, event: Recorded, before: float, after: float) -> Sequence[Held]:
+        return await self._record.held(event, before, after)
+
+    def fetch(self, camera: CameraId, held: Held) -> AsyncIterator[bytes]:
+        return self._record.fetch(camera, held)
+
+    def told(self, camera: CameraId, revisions: Sequence[SensorEvent]) -> Mapping[str, str]:
+        return self._record.told(camera, revisions)
+
+    @staticmethod
+    def logs_in(settings: VmsSettings) -> bool:
+        """Monitors have no credential of their own: its user sees them."""
+        return True
+
+    @staticmethod
+    def opens(text: str, camera: CameraSettings | None) -> Opens | None:
+        """A password tells nothing of itself; a token that was taken for one does."""
+        from bridge.vms.zoneminder.privilege import opens
+
+        return opens(text)
+
+    async def close(self) -> None:
+        await self._record.close()
+        await self._doing.close()
+        await self._sender.close()

@@ -1,0 +1,269 @@
+"""One device's connection: what it says is framed, submitted in order, and never answered."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import socket
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import cast
+
+from bridge.model import ConnectorId, Instant, Message, Origin
+from bridge.units import said_seconds
+from connectors.base import Intake
+from connectors.framing.framed import framed
+from connectors.framing.framings import FramedSettings
+from connectors.sources import plain
+
+log = logging.getLogger("connectors.tcp")
+
+MOST_IN_SUBMISSION = 64
+"""Messages of one connection that wait for their commit at once; their order is kept."""
+
+MOST_HELD = 256 * 2**20
+"""Bytes of unfinished objects on one port; the connection that would pass it is closed."""
+
+_MOST_SAID = 1024
+_UNREAD = 256 * 1024
+_SLICE = 32 * 1024
+_LONGEST_PAUSE = 5.0
+_SHORTEST_PAUSE = 0.01
+
+
+class Port:
+    """What the connections of one port share. ``idle``: seconds without a byte that end one, None: none do. ``most``:
+    open at once. ``heard``: called at each sign of life, where somebody wants to know.
+
+    ``counts``: ``messages`` that were kept, ``again``: times the intake said later and was waited for, ``garbage``
+    among the messages, ``garbage bytes dropped``, messages left out as ``oversize``, connections ``crowded`` out,
+    ``idle``, ``overloaded`` or closed as ``unreadable``, messages ``abandoned`` at the end.
+    """
+
+    def __init__(
+        self,
+        name: ConnectorId,
+        settings: FramedSettings,
+        intake: Intake,
+        counts: Counter[str],
+        idle: float | None,
+        most: int = 1,
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.heard: Callable[[], None] | None = None
+        self.idle = idle
+        self.most = most
+        self.intake = intake
+        self.counts = counts
+        self.held = 0
+        self.connections: set[Connection] = set()
+        self._said: set[tuple[str, str]] = set()
+
+    def say(self, peer: str, trouble: str) -> None:
+        """Into the log, once for each peer and kind of trouble: a device with another framing connects for ever."""
+        if (peer, trouble) in self._said:
+            return
+        if len(self._said) >= _MOST_SAID:
+            self._said.clear()
+        self._said.add((peer, trouble))
+        log.warning("%s, from %s: %s; said once", self.name, peer, trouble)
+
+
+class Connection(asyncio.Protocol):
+    """Reads into a bounded buffer; ``converse`` is the task that owns everything else. ``ended``: why it did;
+    ``deaf``: since nothing came, or nothing that can be read."""
+
+    def __init__(self, port: Port, begin: Callable[[Connection], None]) -> None:
+        self.ended = ""
+        self.deaf = False
+        self._port = port
+        self._begin = begin
+        self._chunks: deque[bytes] = deque()
+        self._unread = 0
+        self._ended = False
+        self._paused = False
+        self._news = asyncio.Event()
+        self._transport: asyncio.Transport | None = None
+        self._origin = Origin("")
+        self._slots = asyncio.Semaphore(MOST_IN_SUBMISSION)
+        self._again = asyncio.Lock()
+        self._waiting_bytes = 0
+        self._less = asyncio.Event()
+
+    # ------------------------------------------------------------------------------------------------ the transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport = cast("asyncio.Transport", transport)  # uvloop's is one, but not by inheritance
+        self._transport = transport
+        peer = transport.get_extra_info("peername")
+        self._origin = Origin(plain(str(peer[0])) if peer else "")
+        if len(self._port.connections) >= self._port.most:
+            self._port.counts["crowded"] += 1
+            transport.abort()
+            return
+        _keep_alive(transport)
+        self._port.connections.add(self)
+        self._begin(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._port.heard is not None:
+            self._port.heard()
+        self._chunks.append(data)
+        self._unread += len(data)
+        if self._unread >= _UNREAD and not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+        self._news.set()
+
+    def eof_received(self) -> bool:
+        self._end("the device ended it")
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        # A reset too: what came before it was said.
+        self._end("the device ended it" if exc is None else f"the connection broke: {exc}")
+
+    def stop(self) -> None:
+        """Read nothing more; what was read is still submitted."""
+        if self._transport is not None and not self._transport.is_closing() and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+        self._end("stopped")
+
+    def _end(self, why: str) -> None:
+        self.ended = self.ended or why
+        self._ended = True
+        self._news.set()
+
+    # ------------------------------------------------------------------------------------------------------ the task
+
+    async def converse(self) -> None:
+        """Until the sender leaves or ``stop``, and all it said is kept. Never raises but CancelledError."""
+        framer = framed(self._port.settings.framing, self._port.settings.max_object)
+        held = 0
+        try:
+            async with asyncio.TaskGroup() as group:
+                while (data := await self._next()) is not None:
+                    for start in range(0, len(data), _SLICE):
+                        for body in framer.feed(data[start : start + _SLICE]):
+                            await self._submit(group, body)
+                        self._port.held += framer.held - held
+                        held = framer.held
+                        if framer.trouble:
+                            self._port.say(self._origin.peer, framer.trouble)
+                            framer.trouble = ""
+                        if framer.broken:
+                            self.ended = "what it says cannot be framed as the settings say"
+                            break
+                        if start:
+                            await asyncio.sleep(0)  # framing must not keep the loop from other senders
+                    if framer.broken:
+                        self._port.counts["unreadable"] += 1
+                        self.deaf = True
+                        break
+                    if self._port.held > MOST_HELD and held:
+                        self._port.counts["overloaded"] += 1
+                        self.ended = "its messages do not end"
+                        self._port.held -= held
+                        held = 0
+                        break
+                self._close()
+                for body in framer.finish():
+                    await self._submit(group, body)
+        except* Exception as errors:  # a fault in one connection must not take the port down
+            log.exception("a connection of %s failed", self._origin.peer, exc_info=errors)
+        finally:
+            self._port.held -= held
+            if framer.trouble:
+                self._port.say(self._origin.peer, framer.trouble)
+            self._port.counts["garbage"] += framer.garbage
+            self._port.counts["oversize"] += framer.oversize
+            self._port.counts["garbage bytes dropped"] += framer.dropped
+            self._port.connections.discard(self)
+            self._close()
+
+    async def _next(self) -> bytes | None:
+        """The next bytes; None when there will be none."""
+        while not self._chunks:
+            if self._ended:
+                return None
+            self._news.clear()
+            try:
+                async with asyncio.timeout(self._port.idle):
+                    await self._news.wait()
+            except TimeoutError:
+                self._port.counts["idle"] += 1
+                self.deaf = True
+                self.ended = f"nothing came for {said_seconds(self._port.idle or 0.0)}"
+                return None
+        data = self._chunks.popleft()
+        self._unread -= len(data)
+        if self._paused and not self._ended and self._unread < _UNREAD and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
+        return data
+
+    def _close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    # ---------------------------------------------------------------------------------------------------- submitting
+
+    async def _submit(self, group: asyncio.TaskGroup, body: bytes) -> None:
+        """Begin to submit, when it is this message's turn; until then nothing more is read."""
+        await self._slots.acquire()
+        while self._waiting_bytes and self._waiting_bytes + len(body) > self._port.settings.max_object:
+            self._less.clear()
+            await self._less.wait()
+        if self._again.locked():
+            async with self._again:  # behind those that were told "later"
+                pass
+        self._waiting_bytes += len(body)
+        now = Instant(datetime.now(UTC), time.monotonic())
+        group.create_task(self._keep(Message(connector=self._port.name, origin=self._origin, body=body, arrived=now)))
+
+    async def _keep(self, message: Message) -> None:
+        """Submit until it is kept. After a "later" those behind it wait for it, so that their order stays."""
+        kept = False
+        pause = 0.0
+        try:
+            behind = self._again.locked()
+            if not behind:
+                receipt = await self._port.intake.submit(message)
+                kept = receipt.kept
+                behind = self._again.locked()
+                pause = 0.0 if behind else max(receipt.after, _SHORTEST_PAUSE)
+            if not kept:
+                async with self._again:  # first told "later", first submitted again
+                    while not kept:
+                        if pause:
+                            self._port.counts["again"] += 1
+                            await asyncio.sleep(_jittered(pause))
+                        receipt = await self._port.intake.submit(message)
+                        kept = receipt.kept
+                        pause = max(receipt.after, min(2 * pause, _LONGEST_PAUSE), _SHORTEST_PAUSE)
+        finally:
+            self._port.counts["messages" if kept else "abandoned"] += 1
+            self._waiting_bytes -= len(message.body)
+            self._less.set()
+            self._slots.release()
+
+
+def _jittered(wanted: float) -> float:
+    """Seconds until the next try, jittered: all connections of a port are told "later" at the same moment."""
+    return random.uniform(0.5, 1.0) * min(wanted, _LONGEST_PAUSE)  # noqa: S311
+
+
+def _keep_alive(transport: asyncio.Transport) -> None:
+    """Have the kernel notice a peer that lost its power: after 60 s of silence ask every 20 s, give up after 3."""
+    connection: socket.socket | None = transport.get_extra_info("socket")
+    if connection is None:
+        return
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 20), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, option):  # not on every system
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

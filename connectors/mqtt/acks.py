@@ -1,0 +1,70 @@
+"""Which messages of QoS 1 are acknowledged, and when: each after its commit, all in the order they came (MQTT 5.0,
+4.6-1), also when a connection ends in between. Pure.
+
+A broker sends what it has no acknowledgement for again on the next connection, under the same packet id and marked as
+again. What we still hold, or have kept since, is not taken a second time then.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import msgspec
+
+from connectors.mqtt.arrived import Arrived
+
+
+class Entry(msgspec.Struct, eq=False):
+    """A message that was received; ``kept``: it is durable."""
+
+    mid: int
+    topic: str
+    payload: bytes
+    kept: bool = False
+
+
+class Acks:
+    def __init__(self) -> None:
+        self._waiting: deque[Entry] = deque()
+        self._left: dict[int, Entry] = {}
+        self._send: Callable[[int], None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def connected(self, send: Callable[[int], None], present: bool) -> None:
+        """Another connection. ``present``: the broker still has our session, so that it will send again."""
+        self.lost()
+        if not present:
+            self._left.clear()
+        self._send = send
+
+    def lost(self) -> None:
+        """The connection is no more: what has no acknowledgement comes again."""
+        self._send = None
+        while self._waiting:
+            entry = self._waiting.popleft()
+            self._left[entry.mid] = entry
+
+    def received(self, arrived: Arrived) -> Entry | None:
+        """The message's entry, to be given to ``kept``; None when it is one that we have already."""
+        before = self._left.pop(arrived.mid, None)
+        if before is not None and arrived.again and (before.topic, before.payload) == (arrived.topic, arrived.payload):
+            self._waiting.append(before)
+            self._acknowledge()
+            return None
+        entry = Entry(arrived.mid, arrived.topic, arrived.payload)
+        self._waiting.append(entry)
+        return entry
+
+    def kept(self, entry: Entry) -> None:
+        """It is durable, or there is nothing to keep of it."""
+        entry.kept = True
+        self._acknowledge()
+
+    def _acknowledge(self) -> None:
+        send, waiting = self._send, self._waiting
+        while waiting and waiting[0].kept and send is not None:
+            send(waiting.popleft().mid)

@@ -1,0 +1,25 @@
+"""What ``docs/vms/digifort.md`` shows is what is sent."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.vms.digifort.conftest import delivery, target
+from tests.vms.vxg.test_documentation import plate
+
+TEXT = (Path(__file__).parents[3] / "docs" / "vms" / "digifort.md").read_text("utf-8")
+
+
+def test_the_requests_on_the_page_are_those_that_are_sent() -> None:
+    shown = []
+    for sign_in in ("session", "basic"):
+        ours = target(sign_in=sign_in, user="bridge")
+        shown += [ours.shown(request).decode().replace("\r\n", "\n") for request in ours.render(delivery(plate()))]
+    assert re.findall(r"```http\n(.*?)\n```", TEXT, re.DOTALL) == [each.rstrip("\n") for each in shown]
+
+
+def test_every_setting_of_its_own_stands_on_the_page() -> None:
+    for model in (target().Settings, target().Camera):
+        for name in model.model_fields:
+            assert f"`{name}`" in TEXT, name
