@@ -3,6 +3,8 @@ looked through."""
 
 from __future__ import annotations
 
+import math
+
 from bridge.model import Absent, Action, Delivery, Found, Search, Unanswered
 from bridge.vms.frigate.answers import Event, event, events
 from bridge.vms.frigate.api import Api, Refused
@@ -69,9 +71,12 @@ class Finder:
 
 def next_bound(page: list[Event], new: bool) -> float | None:
     """The bound of the page after this one: a little after the last of it began, so that none of that moment is missed;
-    where it brought nothing new, that moment itself."""
+    where it brought nothing new, that moment itself, rounded down: six digits are sent, and above that moment the page
+    would come again."""
     times = [each.start_time for each in page if each.start_time is not None]
-    return min(times) + (1e-5 if new else 0.0) if times else None
+    if not times:
+        return None
+    return min(times) + 1e-5 if new else math.floor(min(times) * 1e6) / 1e6
 
 
 def _has(found: Event, delivery: Delivery) -> bool:

@@ -184,9 +184,13 @@ async def test_events_of_one_moment_at_the_edge_of_a_page_are_not_missed(made: M
     assert isinstance(await ours.find(delivery()), Found)
 
 
-async def test_a_page_of_one_moment_does_not_end_the_search(made: Made, frigate: SimulatedFrigate) -> None:
+@pytest.mark.parametrize("micro", [0.2e-6, 0.7e-6])
+async def test_a_page_of_one_moment_does_not_end_the_search(
+    made: Made, frigate: SimulatedFrigate, micro: float
+) -> None:
+    """Whether its time is rounded up or down where it is sent."""
     ours = made()
-    now = time.time()
+    now = int(time.time()) + 0.123456 + micro
     frigate.table.now = lambda: now - 1
     await sent(ours, delivery())
     frigate.table.now = lambda: now
