@@ -283,6 +283,7 @@ class Intake:
             rest = None if decision.piece is None else self._rest(routed, decision, commit)
             if place is not None:
                 self._remainders.leave(place)
+                place = None
             if turn is not None:
                 turn.decided()
             if rest is not None:

@@ -12,7 +12,7 @@ from bridge.simulator.vxg import SimulatedVxg
 from tests.connectors.stream_server import Device, Viewer, part, playing
 from tests.end_to_end.bridge_process import ROOT, running, until
 
-KILLS, EVENTS, SEED = 6, 600, 7
+KILLS, EVENTS, SEED = 3, 300, 7
 SITE = """\
 version: 1
 site: {{name: Stream yard, timezone: Europe/Prague}}

@@ -16,7 +16,7 @@ from tests.end_to_end.bridge_process import WITHIN, Bridge, running, until
 
 pytestmark = pytest.mark.needs("mosquitto", "mosquitto_pub")
 
-KILLS, EACH, SENSORS, SEED = 6, 60, 4, 11
+KILLS, EACH, SENSORS, SEED = 2, 40, 4, 11
 SITE = """\
 version: 1
 site: {{name: Gateway yard}}
