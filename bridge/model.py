@@ -387,18 +387,25 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that follows from one message, a piece of one, or one timer; committed whole or not at all.
 
     ``adopted``: in the place of ``message``, one that is in the journal already and was in quarantine until now.
-    ``piece``: None when all that the message says is decided by this.
+    ``piece``: None when all that the message says is decided by this. ``source``: of a piece after the first, the
+    message that it is of; for whoever watches, it is not kept again.
     """
 
     at: Instant
     message: KeptMessage | None = None
     adopted: Adopted | None = None
     piece: Piece | None = None
+    source: Message | None = None
     verdicts: tuple[Verdict, ...] = ()
     events: tuple[SensorEvent, ...] = ()
     deliveries: tuple[NewDelivery, ...] = ()
     changes: tuple[StateChange, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
+
+    @property
+    def heard(self) -> Message | None:
+        """What was heard that it follows from; None for a timer, and for what leaves the quarantine."""
+        return self.source if self.message is None else self.message.message
 
     @property
     def about(self) -> MessageId | None:

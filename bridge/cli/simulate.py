@@ -254,11 +254,18 @@ def run(arguments: argparse.Namespace) -> int:
             raise Failure(Code.REFUSED, str(error)) from error
 
 
+async def _ready(arguments: argparse.Namespace, facts: dict[str, object], line: str) -> None:
+    """Say that whoever waits may begin, for programs or for people, and go on until told to end."""
+    from bridge.simulator.until_told import until_told
+
+    print(json.dumps({"what": "ready", **facts}) if wants_json(arguments) else line, flush=True)
+    await until_told(arguments.parent)
+
+
 async def _vxg(arguments: argparse.Namespace) -> int:
     import msgspec
 
     from bridge.simulator.secret_files import write_secrets
-    from bridge.simulator.until_told import until_told
     from bridge.simulator.vxg import Fault, SimulatedVxg
 
     try:
@@ -283,23 +290,20 @@ async def _vxg(arguments: argparse.Namespace) -> int:
             write_secrets(arguments.secrets, {f"camera-{camera}": token for camera, token in vms.tokens.items()})
         if arguments.group_token:
             write_secrets(arguments.group_token.parent, {arguments.group_token.name: vms.cloud.tokens.group})
-        if wants_json(arguments):
-            print(json.dumps({"what": "ready", "url": vms.base_url, "cameras": list(vms.tokens)}), flush=True)
-        else:
-            numbers = list(vms.tokens)
-            cameras = f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
-            tokens = (
-                f"tokens in {arguments.secrets}"
-                if arguments.secrets
-                else f"tokens at {vms.base_url}/simulator/credentials"
-            )
-            print(f"ready: VXG at {vms.base_url}; cameras {cameras}; {tokens}", flush=True)
-        await until_told(arguments.parent)
+        numbers = list(vms.tokens)
+        cameras = f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
+        tokens = (
+            f"tokens in {arguments.secrets}" if arguments.secrets else f"tokens at {vms.base_url}/simulator/credentials"
+        )
+        await _ready(
+            arguments,
+            {"url": vms.base_url, "cameras": list(vms.tokens)},
+            f"ready: VXG at {vms.base_url}; cameras {cameras}; {tokens}",
+        )
     return Code.DONE
 
 
 async def _webhook(arguments: argparse.Namespace) -> int:
-    from bridge.simulator.until_told import until_told
     from bridge.simulator.webhook import Hook, SimulatedWebhook
 
     as_json = wants_json(arguments)
@@ -313,16 +317,11 @@ async def _webhook(arguments: argparse.Namespace) -> int:
 
     async with SimulatedWebhook(host=arguments.host, port=arguments.port, status=arguments.status) as hooks:
         hooks.on_hook = show
-        if as_json:
-            print(json.dumps({"what": "ready", "url": hooks.base_url}), flush=True)
-        else:
-            print(f"ready: webhooks at {hooks.base_url}", flush=True)
-        await until_told(arguments.parent)
+        await _ready(arguments, {"url": hooks.base_url}, f"ready: webhooks at {hooks.base_url}")
     return Code.DONE
 
 
 async def _zoneminder(arguments: argparse.Namespace) -> int:
-    from bridge.simulator.until_told import until_told
     from bridge.simulator.zoneminder import SimulatedZoneMinder
     from bridge.simulator.zoneminder.monitor import Event
 
@@ -341,18 +340,17 @@ async def _zoneminder(arguments: argparse.Namespace) -> int:
     simulated.trigger.port = arguments.trigger_port
     simulated.database.on_over = show
     async with simulated as vms:
-        if as_json:
-            print(json.dumps({"what": "ready", "url": vms.base_url, "trigger_port": vms.trigger.port}), flush=True)
-        else:
-            print(f"ready: ZoneMinder at {vms.base_url}, zmtrigger at port {vms.trigger.port}", flush=True)
-        await until_told(arguments.parent)
+        await _ready(
+            arguments,
+            {"url": vms.base_url, "trigger_port": vms.trigger.port},
+            f"ready: ZoneMinder at {vms.base_url}, zmtrigger at port {vms.trigger.port}",
+        )
     return Code.DONE
 
 
 async def _frigate(arguments: argparse.Namespace) -> int:
     from bridge.simulator.frigate import SimulatedFrigate
     from bridge.simulator.frigate.events import Event
-    from bridge.simulator.until_told import until_told
 
     as_json = wants_json(arguments)
 
@@ -367,11 +365,11 @@ async def _frigate(arguments: argparse.Namespace) -> int:
     cameras = ("loading_dock", "front_gate")
     async with SimulatedFrigate(cameras=cameras, host=arguments.host, port=arguments.port) as vms:
         vms.table.on_written = show
-        if as_json:
-            print(json.dumps({"what": "ready", "url": vms.base_url, "cameras": list(cameras)}), flush=True)
-        else:
-            print(f"ready: Frigate at {vms.base_url}; cameras {', '.join(cameras)}", flush=True)
-        await until_told(arguments.parent)
+        await _ready(
+            arguments,
+            {"url": vms.base_url, "cameras": list(cameras)},
+            f"ready: Frigate at {vms.base_url}; cameras {', '.join(cameras)}",
+        )
     return Code.DONE
 
 
@@ -380,7 +378,6 @@ async def _genetec(arguments: argparse.Namespace) -> int:
 
     from bridge.simulator.genetec import SimulatedGenetec
     from bridge.simulator.genetec.directory import Made
-    from bridge.simulator.until_told import until_told
 
     as_json = wants_json(arguments)
 
@@ -391,18 +388,13 @@ async def _genetec(arguments: argparse.Namespace) -> int:
 
     async with SimulatedGenetec(host=arguments.host, port=arguments.port) as vms:
         vms.on_made = show
-        if as_json:
-            print(json.dumps({"what": "ready", "url": vms.base_url}), flush=True)
-        else:
-            print(f"ready: Genetec's Web SDK at {vms.base_url}", flush=True)
-        await until_told(arguments.parent)
+        await _ready(arguments, {"url": vms.base_url}, f"ready: Genetec's Web SDK at {vms.base_url}")
     return Code.DONE
 
 
 async def _milestone(arguments: argparse.Namespace) -> int:
     from bridge.simulator.http_server import Answer, Asked
     from bridge.simulator.milestone import SimulatedMilestone
-    from bridge.simulator.until_told import until_told
 
     as_json = wants_json(arguments)
 
@@ -418,11 +410,11 @@ async def _milestone(arguments: argparse.Namespace) -> int:
     simulated.source.on_line = lambda line: show("generic event", line.decode("utf-8", "replace").rstrip())
     simulated.on_asked = raised
     async with simulated as vms:
-        if as_json:
-            print(json.dumps({"what": "ready", "url": vms.base_url, "generic_port": vms.source.port}), flush=True)
-        else:
-            print(f"ready: XProtect at {vms.base_url}, generic events at port {vms.source.port}", flush=True)
-        await until_told(arguments.parent)
+        await _ready(
+            arguments,
+            {"url": vms.base_url, "generic_port": vms.source.port},
+            f"ready: XProtect at {vms.base_url}, generic events at port {vms.source.port}",
+        )
     return Code.DONE
 
 
@@ -430,7 +422,6 @@ async def _nx(arguments: argparse.Namespace) -> int:
     from collections.abc import Mapping
 
     from bridge.simulator.nx import SimulatedNx
-    from bridge.simulator.until_told import until_told
 
     as_json = wants_json(arguments)
 
@@ -443,18 +434,17 @@ async def _nx(arguments: argparse.Namespace) -> int:
         print(json.dumps({"what": what, **told}) if as_json else line, flush=True)
 
     async with SimulatedNx(version=arguments.version, host=arguments.host, port=arguments.port, told=show) as vms:
-        if as_json:
-            print(json.dumps({"what": "ready", "url": vms.base_url, "devices": vms.api.devices}), flush=True)
-        else:
-            print(f"ready: Nx {arguments.version} at {vms.base_url}", flush=True)
-        await until_told(arguments.parent)
+        await _ready(
+            arguments,
+            {"url": vms.base_url, "devices": vms.api.devices},
+            f"ready: Nx {arguments.version} at {vms.base_url}",
+        )
     return Code.DONE
 
 
 async def _digifort(arguments: argparse.Namespace) -> int:
     from bridge.simulator.digifort import SimulatedDigifort
     from bridge.simulator.digifort.api import Triggered
-    from bridge.simulator.until_told import until_told
 
     as_json = wants_json(arguments)
 
@@ -464,11 +454,7 @@ async def _digifort(arguments: argparse.Namespace) -> int:
 
     async with SimulatedDigifort(host=arguments.host, port=arguments.port) as vms:
         vms.on_triggered = show
-        if as_json:
-            print(json.dumps({"what": "ready", "url": vms.base_url}), flush=True)
-        else:
-            print(f"ready: Digifort at {vms.base_url}", flush=True)
-        await until_told(arguments.parent)
+        await _ready(arguments, {"url": vms.base_url}, f"ready: Digifort at {vms.base_url}")
     return Code.DONE
 
 

@@ -41,14 +41,14 @@ def of_quarantined(item: QuarantineRecord) -> Object:
 
 def of_decision(decision: Decision) -> Object:
     """What followed from one message (or, with ``message`` null, from a timer)."""
-    kept = decision.message
+    heard = decision.heard
     return {
         "what": "decided",
         "at": decision.at.utc,
         "message": decision.about,
-        "connector": kept.message.connector if kept else None,
-        "peer": kept.message.origin.peer if kept else None,
-        "place": kept.message.origin.place if kept else None,
+        "connector": heard.connector if heard else None,
+        "peer": heard.origin.peer if heard else None,
+        "place": heard.origin.place if heard else None,
         "verdicts": decision.verdicts,
         "events": [of_event(event, detail=False) for event in decision.events],
         "deliveries": [

@@ -49,7 +49,8 @@ class Sieve:
         kept = decision.message
         if kept is not None and "message" in self._stages and self._is_wanted_message(kept, decision):
             yield _message(kept, decision)
-        connector = kept.message.connector if kept is not None else None
+        heard = decision.heard
+        connector = heard.connector if heard is not None else None
         if "item" in self._stages and self._wanted.camera is None:
             for verdict in decision.verdicts:
                 if self._is_wanted(verdict.sensor, connector):

@@ -100,7 +100,7 @@ def decide_piece(
     media = kept(Routed(routed.message, routed.items[:verdicts]), message_id).media
     if before is not None:
         piece = Piece(message_id, before.place + 1, last, gathering.closed, media)
-        return gathering.decision(None, piece)
+        return gathering.decision(None, piece, routed.message)
     # The message stays as it came: items that are not decided yet may have the same pictures.
     whole = KeptMessage(id=message_id, message=routed.message, media=media)
     return gathering.decision(whole, Piece(message_id, 0, last, gathering.closed))
@@ -116,6 +116,7 @@ def undecided(routed: Routed, message_id: MessageId, at: Instant, why: str, befo
         at=at,
         message=KeptMessage(id=message_id, message=message) if before is None else None,
         piece=None if before is None else Piece(message_id, before.place + 1, last=True),
+        source=None if before is None else message,
         verdicts=tuple([Verdict(index, Fate.QUARANTINED, why=why) for index in indexes]),
         quarantined=tuple([Quarantined(index, origin, why) for index in indexes]),
     )

@@ -59,11 +59,14 @@ class Gathering:
         self.closed: EventId | None = None
         """Of the item that this piece does not come to the end of, the first event that it brought."""
 
-    def decision(self, message: KeptMessage | None, piece: Piece | None = None) -> Decision:
+    def decision(
+        self, message: KeptMessage | None, piece: Piece | None = None, source: Message | None = None
+    ) -> Decision:
         return Decision(
             at=self.at,
             message=message,
             piece=piece,
+            source=source,
             verdicts=tuple(self._verdicts),
             events=tuple(self._events),
             deliveries=tuple(self._deliveries),

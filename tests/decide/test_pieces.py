@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.control.records import of_decision
 from bridge.decide import decide as room
 from bridge.decide.rules import Suppress
 from bridge.model import (
@@ -125,12 +126,23 @@ def test_what_is_small_is_decided_at_once(bench: Bench) -> None:
 def test_only_the_first_piece_brings_the_message_and_only_the_last_says_that_it_is(bench: Bench) -> None:
     decisions = in_pieces(bench, routed(bench, *[draft()] * 100))
     assert [decision.message is not None for decision in decisions] == [True, False, False, False]
+    assert [decision.heard for decision in decisions] == [decisions[0].heard] * 4, (
+        "whoever watches knows whose they are"
+    )
+    assert decisions[0].heard is not None
     assert [decision.piece and (decision.piece.place, decision.piece.last) for decision in decisions] == [
         (0, False),
         (1, False),
         (2, False),
         (3, True),
     ]
+
+
+def test_whoever_watches_is_told_by_which_connector_a_later_piece_came(bench: Bench) -> None:
+    told = [of_decision(decision) for decision in in_pieces(bench, routed(bench, *[draft()] * 100))]
+    assert {(each["message"], each["connector"], each["peer"], each["place"]) for each in told} == {
+        ("m1", "lpr", "10.0.0.21", "/gate")
+    }
 
 
 def test_one_item_that_closes_a_thousand_conditions_is_many_pieces_and_has_one_verdict(bench: Bench) -> None:

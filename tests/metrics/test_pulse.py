@@ -203,7 +203,14 @@ def condition(key: str) -> Condition:
 
 @pytest.mark.parametrize(
     ("key", "ok"),
-    [("journal", False), ("alarm cloud", False), ("vms cloud", True), ("connector lpr", True), ("journals", True)],
+    [
+        ("journal", False),
+        ("alarm cloud", False),
+        ("alarm-refused cloud", False),
+        ("vms cloud", True),
+        ("connector lpr", True),
+        ("journals", True),
+    ],
 )
 def test_what_keeps_messages_or_alarms_from_being_safe_is_not_ready_and_nothing_else(key: str, ok: bool) -> None:
     assert health.ready("", "running", [condition(key)]).ok is ok

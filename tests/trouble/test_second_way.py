@@ -265,3 +265,14 @@ def test_a_mail_that_could_not_be_sent_safely_is_refused_at_check(wrong: dict[st
 def test_secrets_in_the_clear_are_refused_unless_meant() -> None:
     with pytest.raises(ValidationError):
         webhook(80, headers={"Authorization": "Bearer secret:oncall"})
+
+
+async def test_an_alarm_that_was_refused_for_good_goes_every_way_as_one_that_waits_does_and_other_faults_do_not() -> (
+    None
+):
+    refused = Condition("alarm-refused cloud", "'Fire' for gate-in was refused for good: 400", AT, "alarm.refused")
+    away = Condition("vms cloud", "no connection", AT, "vms.away")
+    async with receiving(lambda receiver: receiver.http) as receiver, told_by(webhook(receiver.port)) as (way, _):
+        way.announce(away, True, "VMS cloud takes nothing")
+        way.announce(refused, True, "VMS cloud refuses alarms")
+        assert json.loads((await receiver.next()).partition(b"\r\n\r\n")[2])["key"] == "alarm-refused cloud"
