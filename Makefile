@@ -54,7 +54,7 @@ demo: $(STAMPS)/runtime
 	@$(BIN)/vms-bridge demo $(if $(FOR),--for $(FOR)) $(ARGS)
 
 test: $(STAMPS)/dev peers
-	@$(BIN)/python -m pytest -m 'not slow' -n 3 --dist loadfile --ignore tests/faults $(ARGS)
+	@$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile --ignore tests/faults $(ARGS)
 
 check: $(STAMPS)/dev
 	@$(BIN)/ruff check .
