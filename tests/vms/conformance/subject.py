@@ -16,7 +16,7 @@ from tests.vms.conformance.wiretap import Fate, Linetap, Wiretap, lines_tapped, 
 from tests.vms.conftest import Vault, event
 
 Sim = TypeVar("Sim")
-IN_TIME, HASTE = "3 s", "400 ms"
+IN_TIME, HASTE = "3 s", "800 ms"
 """Time-outs: where an answer comes, and where the test is that none does."""
 
 
