@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from bridge.model import Absent, Action, Ambiguous, Delivered, DeliveryState, Urgency
+from bridge.model import Absent, Action, Ambiguous, Delivered, Delivery, DeliveryState, Search, Urgency
 from tests.delivery.conftest import Room, event, quiet
 from tests.delivery.scripted_vms import (
     cut_after,
@@ -121,15 +121,18 @@ async def test_after_a_crash_alarms_are_reconciled_first(room: Room) -> None:
 
 
 async def test_without_an_answer_to_the_search_nothing_is_sent_at_first(room: Room) -> None:
+    at_each_search: list[tuple[int, bool]] = []
+
+    def answers_the_sixth_time(delivery: Delivery) -> Search:
+        at_each_search.append((len(room.vms.asked), room.journal.rows[0].ambiguous))
+        return room.vms.unsearchable(delivery) if len(at_each_search) < 6 else room.vms._search(delivery)
+
     room.vms.script.append(cut_after)
-    room.vms.search = room.vms.unsearchable
+    room.vms.search = answers_the_sixth_time
     room.journal.add(event(1), "gate")
     await room.start()
-    await room.until(lambda: len(room.vms.searches) == 5)
-    assert len(room.vms.asked) == 1
-    assert room.journal.rows[0].ambiguous
-    room.vms.search = room.vms._search
-    await room.clock.advance(60.0)
+    await room.until(lambda: room.journal.states() == {DeliveryState.DELIVERED: 1})
+    assert at_each_search == [(1, True)] * 6
     assert room.vms.events() == ["1"]
 
 
