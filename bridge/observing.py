@@ -56,6 +56,9 @@ class Link(Protocol):
     @property
     def up(self) -> bool: ...
 
+    @property
+    def counts(self) -> Mapping[str, int]: ...
+
 
 class Whole(Protocol):
     """As much of the service. ``state``: starting, running or stopping."""
@@ -112,6 +115,7 @@ class Observing:
         whole = self._whole
         site = whole.site
         parked = list(await self._journal.parked())
+        links = list(whole.links)
         endpoints = [Endpoint(each.name, each.up, each.behind, each.told) for each in await whole.endpoint_status()]
         facts = Facts(
             version=version(),
@@ -123,7 +127,8 @@ class Observing:
             clips=await self._journal.clips.counts(),
             limit=site.journal.limit,
             refused=self._intake.refused,
-            links={each.name: each.up for each in whole.links},
+            links={each.name: each.up for each in links},
+            counts={each.name: each.counts for each in links},
             endpoints=endpoints,
             parked_cameras={
                 vms: sum(each.vms == vms and each.camera is not None for each in parked) for vms in site.vms

@@ -1,4 +1,4 @@
-"""How long to wait before connecting, or asking, again."""
+"""How long to wait before connecting, or asking, again; and between two questions that come every so often."""
 
 from __future__ import annotations
 
@@ -21,3 +21,19 @@ class Backoff:
 
     def reset(self) -> None:
         self._tries = 0
+
+
+class Pace:
+    """Seconds until the next question of those that come ``every`` so often. The devices of a site are all asked for
+    the first time when it starts, and would be asked together ever after, everything else waiting for it (a hundred
+    Modbus devices: a tenth of a second each time); so the first pause is shorter, by chance, and never longer."""
+
+    def __init__(self, every: float) -> None:
+        self._every = every
+        self._spread = False
+
+    def next(self) -> float:
+        if self._spread:
+            return self._every
+        self._spread = True
+        return random.uniform(0.0, self._every)  # noqa: S311 - spreads questions, guards nothing

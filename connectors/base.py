@@ -7,7 +7,7 @@ profile, rule, camera, journal or VMS. It acknowledges its sender only by the re
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, ClassVar, Protocol, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
@@ -137,8 +137,18 @@ class Reaching(Protocol):
         """Every connection that these settings need; reads no secret, asks nobody."""
 
 
+class Counting(Protocol):
+    """What a connector may have besides: what it has counted since it was made, under few names of its own, in lower
+    case and never made of what somebody sent: ``messages`` kept, ``refused``, ``failed`` tries to connect or to ask …
+    Told in ``status --json`` and on the page of metrics."""
+
+    @property
+    def counts(self) -> Mapping[str, int]: ...
+
+
 class Connector(Protocol):
-    """One configured way in. Declared under the entry point group ``vms_bridge.connectors``. May be ``Reaching``."""
+    """One configured way in. Declared under the entry point group ``vms_bridge.connectors``. May be ``Reaching``
+    and ``Counting``."""
 
     Settings: ClassVar[type[ConnectorSettings]]
     Address: ClassVar[type[Address]]

@@ -76,10 +76,15 @@ class Staying:
         open: Callable[[], Awaitable[Session]],
         converse: Callable[[Session, Alive], Awaitable[Ended]],
         what: Callable[[float | None], str],
+        repeats: Callable[[], bool] = lambda: False,
     ) -> None:
         """For ever: ``open`` a session (raises Away or OSError), ``converse`` until it ended. ``what`` says in words
-        what is connected, given the seconds it was away, None at first."""
-        doubtful = False
+        what is connected, given the seconds it was away, None at first. ``repeats``: whether what was said in a gap
+        will be said again.
+
+        The link tells that it is down, and that it is up again: nothing is logged of that here. A gap too short for
+        that is one line in the log."""
+        doubtful, why = False, ""
         while True:
             try:
                 session = await open()
@@ -92,10 +97,13 @@ class Staying:
             self.refused = False
             began = time.monotonic()
             self._counts["connections"] += 1
-            words = what(self._gap(began))
+            gap = self._gap(began)
+            words = what(gap)
+            if gap is not None and self._said == "":
+                level = logging.INFO if repeats() else logging.WARNING
+                log.log(level, "connector %s: %s; %s", self._name, why, words)
             ended = await self._while_it_lasts(session, converse, words, doubtful)
-            self._lost_at = time.monotonic()
-            log.info("connector %s: %s", self._name, ended.why)
+            self._lost_at, why = time.monotonic(), ended.why
             lasted = self._lost_at - began >= self.steady
             if lasted and (self._heard or not ended.deaf):
                 self._backoff.reset()

@@ -12,6 +12,8 @@ import shutil
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["tests.quality.plugin"]
+
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 # Time is no criterion on shared machines; in CI the same examples each run, so that red means the change.

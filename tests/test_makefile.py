@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-TARGETS = ["demo", "test", "check", "faults", "faults-ci", "bench"]
+TARGETS = ["demo", "test", "check", "faults", "faults-ci", "quality", "bench"]
 
 
 def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:

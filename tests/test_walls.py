@@ -270,13 +270,9 @@ MAY_KNOW: dict[str, frozenset[str]] = {
             "connectors.base",
         }
     ),
-    "bridge.remainder": frozenset(
-        {"bridge.model", "bridge.clock", "bridge.config.site", "bridge.journal.contract", "bridge.routing"}
-    ),
     "bridge.intake": frozenset(
         {
             "bridge.model",
-            "bridge.remainder",
             "bridge.adoption",
             "bridge.clock",
             "bridge.supervision",
@@ -285,10 +281,8 @@ MAY_KNOW: dict[str, frozenset[str]] = {
             "bridge.fetching",
             "bridge.linking",
             "bridge.observer",
-            "bridge.profiles",
             "bridge.routing",
             "bridge.journal.contract",
-            "connectors.base",
         }
     ),
     # It serves whatever looks like a service, so that it need not know how one is made.
@@ -337,7 +331,7 @@ MAY_NOT_USE: dict[str, set[str]] = {
     "bridge.profiles": OUTSIDE | NETWORK | {"sqlite3", "random", "uuid"},
     "bridge.routing": OUTSIDE | NETWORK | {"sqlite3", "random", "uuid"},
     "bridge.linking": OUTSIDE | NETWORK | {"sqlite3", "random", "uuid"},
-    "bridge.remainder": NETWORK | {"sqlite3", "yaml", "cel", "pydantic"},
+    "bridge.intake": NETWORK | {"sqlite3", "yaml", "cel", "pydantic"},
     "bridge.endpoints": {"sqlite3", "cel", "yaml", "aiohttp", "httpx", "uvicorn"},
     "bridge.journal": NETWORK | {"http", "cel", "pydantic"},
     "bridge.vms": {"sqlite3", "cel", "yaml"},

@@ -77,7 +77,7 @@ def bound(service: Service, name: str = "lpr") -> tuple[str, int]:
 
 async def works_as_before(service: Service, before: Site, reader: HttpClient) -> None:
     assert service.site is before
-    assert service.intake._site is before
+    assert service.intake.site is before
     assert set(service.deliveries._outlets) == set(before.vms)
     assert [each.name for each in service.links] == list(before.connectors)
     assert not [each.key for each in service.conditions.held() if each.key.startswith("connector")]
@@ -92,7 +92,7 @@ async def works_as_before(service: Service, before: Site, reader: HttpClient) ->
 async def test_a_vms_that_cannot_be_built_leaves_everything_as_it_was(
     service: Service, site: MakeSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import bridge.service
+    import bridge.service.targets
     from bridge.vms.vxg import VxgTarget
 
     closed: list[str] = []
@@ -110,7 +110,7 @@ async def test_a_vms_that_cannot_be_built_leaves_everything_as_it_was(
     reader = HttpClient(*bound(service))
     assert (await reader.send(post("/gate", bare(said(1))))).status == 200
     before = service.site
-    monkeypatch.setattr(bridge.service, "vms_class", broken)
+    monkeypatch.setattr(bridge.service.targets, "vms_class", broken)
     changes = (("9/hook", "9/other"), ("4711", "4713"), ("path: /gate", "path: /door"))
     with pytest.raises(ReloadRefused, match="VMS board cannot be built: no such library"):
         await service.reload(site(*changes, more=EXIT))
@@ -118,6 +118,19 @@ async def test_a_vms_that_cannot_be_built_leaves_everything_as_it_was(
     await works_as_before(service, before, reader)
     assert reader.connects == 1
     reader.close()
+
+
+async def test_what_a_connector_counts_stands_on_the_page_of_metrics_and_in_the_status(service: Service) -> None:
+    reader, writer = await asyncio.open_connection(*bound(service))
+    writer.write(b"POST /gate HTTP/1.1\r\nHost: here\r\n\r\n")
+    async with asyncio.timeout(10):
+        assert b" 411 " in await reader.readline()
+    writer.close()
+    assert (
+        b'vms_bridge_connector_counts_total{connector="lpr",what="no_length"} 1\n' in await service.observing.metrics()
+    )
+    (told,) = [each for each in (await service.status()).connectors if each.name == "lpr"]
+    assert told.counts == {"no_length": 1}
 
 
 async def test_a_connector_that_cannot_be_built_leaves_everything_as_it_was(
@@ -144,7 +157,7 @@ async def test_a_connector_that_cannot_be_built_leaves_everything_as_it_was(
 async def test_a_room_that_fails_half_way_takes_the_whole_change_back(
     service: Service, site: MakeSite, monkeypatch: pytest.MonkeyPatch, room: str
 ) -> None:
-    import bridge.service
+    import bridge.service.targets
     from bridge.config.registry import vms_class
 
     opened: list[str] = []
@@ -164,7 +177,7 @@ async def test_a_room_that_fails_half_way_takes_the_whole_change_back(
 
         return Counted
 
-    monkeypatch.setattr(bridge.service, "vms_class", counted)
+    monkeypatch.setattr(bridge.service.targets, "vms_class", counted)
     before = service.site
     made = getattr(service, room).replace
     calls = []

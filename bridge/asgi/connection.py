@@ -64,6 +64,11 @@ class Connection(asyncio.Protocol):
             self._transport.write(self._server.crowded)
             self._transport.close()
 
+    @property
+    def peer(self) -> str:
+        """Who is at the other end, without the port; "" on a socket that has no addresses."""
+        return self._client[0] if self._client is not None else ""
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.farewell(self)
         self._transport = None

@@ -15,6 +15,9 @@ from bridge.asgi.exchange import Application, Exchange
 LOOK_EVERY = 1.0
 """Seconds between two looks at connections that are slow or rest; none while there are no connections."""
 BACKLOG = 1024
+TURNS_TO_WELCOME = 3
+"""Turns of the loop between accepting a connection and its ``connection_made`` (CPython's ``selector_events``), and one
+more."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,10 +57,10 @@ class Server:
     async def finish(self, bound: float) -> None:
         """Accept nothing more, let requests under way be answered within ``bound`` seconds, end the others."""
         self.closing = True
+        self._end_all()
         if self._server is not None:
-            self._server.close()
-        for connection in list(self._connections):
-            connection.end()
+            await self._accept_no_more(self._server)
+        self._end_all()
         try:
             if self._tasks:
                 await asyncio.wait(tuple(self._tasks), timeout=bound)
@@ -74,16 +77,44 @@ class Server:
         for connection in list(self._connections):
             connection.abort()
 
+    def _end_all(self) -> None:
+        for connection in list(self._connections):
+            connection.end()
+
+    async def _accept_no_more(self, server: asyncio.Server) -> None:
+        """A connection that has been accepted just now becomes one of ours first: asyncio drops it without closing it
+        when its server is closed meanwhile, and its sender would wait for an answer until its own time-out."""
+        for listener in server.sockets:
+            self.loop.remove_reader(listener.fileno())
+        for _ in range(TURNS_TO_WELCOME):
+            await asyncio.sleep(0)
+        server.close()
+
     # -------------------------------------------------------------------------------------------- for connections
 
     def welcome(self, connection: Connection) -> bool:
-        """Whether there is room for it."""
+        """Whether there is room for it. Where all places are taken, the client with most of them gives one to a client
+        with fewer: that of its connections which has been without a request longest."""
         self._connections.add(connection)
         if len(self._connections) > self.limits.connections:
             self.counts["crowded"] += 1
-            return False
+            if not self._make_room(connection.peer):
+                return False
         if self._looking is None:
             self._looking = self.loop.call_later(LOOK_EVERY, self._look)
+        return True
+
+    def _make_room(self, peer: str) -> bool:
+        places = Counter([each.peer for each in self._connections])
+        crowd, number = places.most_common(1)[0]
+        if number <= places[peer]:
+            return False
+        idle = [each for each in self._connections if each.peer == crowd and not each.at_work]
+        if not idle:
+            return False
+        longest = min(idle, key=lambda each: each.since)
+        self._connections.discard(longest)
+        longest.close()
         return True
 
     def farewell(self, connection: Connection) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bridge.config.site import Vms
     from bridge.setup.draft import Draft
     from bridge.setup.importing import Import
-    from bridge.vms.credentials import Discovered
+    from bridge.vms.credentials import Discovered, Discovers
 
 
 def register(subparsers: Subparsers) -> None:
@@ -68,19 +68,17 @@ def run(arguments: argparse.Namespace) -> int:
     except DraftWrong as wrong:
         raise Failure(Code.USAGE, str(wrong)) from wrong
     stores = secrets_from(arguments.secrets, path)
+    _tells(vms)
     found = discovered(vms, _credential(arguments, vms, stores), stores, arguments.only)
     return _import(arguments, draft, vms, found, stores)
 
 
 def discovered(vms: Vms, credential: str, stores: SecretStores, only: Sequence[str] = ()) -> list[Discovered]:
     """What a VMS tells, of these cameras alone. Raises Failure."""
-    from bridge.config.registry import vms_class
     from bridge.setup.importing import chosen
-    from bridge.vms.credentials import CannotDiscover, Discovers
+    from bridge.vms.credentials import CannotDiscover
 
-    target: object = vms_class(vms.settings.type)
-    if not isinstance(target, Discovers):
-        raise Failure(Code.USAGE, f"a VMS of type {vms.settings.type} does not tell which cameras it has")
+    target = _tells(vms)
     try:
         found = asyncio.run(target.discover(vms.settings, credential, stores))
     except CannotDiscover as cannot:
@@ -89,6 +87,17 @@ def discovered(vms: Vms, credential: str, stores: SecretStores, only: Sequence[s
     if only and not some:
         raise Failure(Code.USAGE, f"none of the {len(found)} cameras is {' or '.join(only)}")
     return some
+
+
+def _tells(vms: Vms) -> Discovers:
+    """Raises Failure for one that cannot be asked, before anything is pasted for it."""
+    from bridge.config.registry import vms_class
+    from bridge.vms.credentials import Discovers
+
+    target: object = vms_class(vms.settings.type)
+    if not isinstance(target, Discovers):
+        raise Failure(Code.USAGE, f"a VMS of type {vms.settings.type} does not tell which cameras it has")
+    return target
 
 
 def _credential(arguments: argparse.Namespace, vms: Vms, stores: SecretStores) -> str:

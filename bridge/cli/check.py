@@ -24,8 +24,9 @@ def register(subparsers: Subparsers) -> None:
         "find everything that is wrong in a site file",
         """
         Read a site as the service would and say everything that is wrong in it. Reaches nothing and changes nothing.
-        Warns, too, of secrets that are missing and of credentials that open more than the site needs, as far as the
-        secrets are on this machine. Ends with 0 when the site can be run, with 1 when it has errors.
+        Says what each VMS can and what it cannot: be searched, back-date, amend, take pictures and so on. Warns, too,
+        of secrets that are missing and of credentials that open more than the site needs, as far as the secrets are on
+        this machine. Ends with 0 when the site can be run, with 1 when it has errors.
 
         --online looks outside as well, and changes nothing there: names, ways, certificates and when they end, each
         camera's token, clocks, disk, ports, rights, devices that are asked; ends with 1 when something of it is wrong.
@@ -41,7 +42,7 @@ def register(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from bridge.cli import privilege
+    from bridge.cli import able, privilege
     from bridge.config.errors import SiteErrors
     from bridge.config.load import load
     from bridge.setup.privilege import judge
@@ -70,9 +71,10 @@ def run(arguments: argparse.Namespace) -> int:
     tables = {"tables": [{"what": t.what, "file": t.file, "rows": t.rows, "encoding": t.encoding} for t in site.tables]}
     stores = secrets_from(arguments.secrets, arguments.site)
     judged = judge(site, stores)
+    abilities = able.found(site, stores)
     found = _online(arguments, site, stores) if arguments.online else ()
     if wants_json(arguments):
-        facts = {**counts, **tables, **privilege.facts(judged), **_told(found)}
+        facts = {**counts, **tables, **able.facts(abilities), **privilege.facts(judged), **_told(found)}
         print(json.dumps({"ok": True, "site": site.name, "digest": site.digest, **facts}))
     else:
         print(
@@ -83,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
             noun = table.what if table.what == "sensors" else "rows of cameras"
             encoding = "" if table.encoding == "utf-8" else f", read as {table.encoding}"
             print(f"{table.file}: {table.rows} {noun}{encoding}")
-        for line in privilege.lines(judged):
+        for line in (*able.lines(abilities, site), *privilege.lines(judged)):
             print(line)
         print("no errors")
         if found:

@@ -21,7 +21,7 @@ from bridge.cli.saving import Folder, NotSaved, file_name
 from bridge.cli.showing import local, size, table
 from bridge.cli.vms_side import opened, recalled, record_of, site_and_secrets
 from bridge.vms.clip import around, clip_title
-from bridge.vms.recorded import CannotTell, Held, MakesClips, MediaKind, Recorded, Records
+from bridge.vms.recorded import CannotTell, Held, MakesClips, MediaKind, Recorded, Records, Unable
 
 if TYPE_CHECKING:
     from bridge.config.site import Site
@@ -131,11 +131,20 @@ async def _of_one(
     """Raises CannotTell."""
     record = record_of(place.vms, target, site)
     event = await _there(record, place, told)
-    made = await _clip(target, place, event, told, asked) if asked.clip else ""
-    held = await record.held(event, asked.before, asked.after)
-    if made and folder is not None:
-        held = await _until_made(record, event, held, made, asked)
-    return [await _brought(record, place, event, each, folder) for each in held]
+    found: list[Brought] = []
+    made = ""
+    if asked.clip:
+        try:
+            made = await _clip(target, place, event, told, asked)
+        except CannotTell as error:  # what there is besides is brought all the same
+            found.append(Brought(source="vms", kind=MediaKind.CLIP.value, camera=place.camera, cannot=str(error)))
+    try:
+        held = await record.held(event, asked.before, asked.after)
+        if made and folder is not None:
+            held = await _until_made(record, event, held, made, asked)
+    except CannotTell as error:
+        return [Brought(source="vms", kind="", camera=place.camera, cannot=str(error)), *found]
+    return [*[await _brought(record, place, event, each, folder) for each in held], *found]
 
 
 async def _there(record: Records, place: Place, told: Told | None) -> Recorded:
@@ -154,7 +163,7 @@ async def _clip(target: VmsTarget, place: Place, event: Recorded, told: Told | N
     """Ask for a clip, unless it has been; the VMS's id of it. An event has one on a camera, whoever asks. Raises
     CannotTell."""
     if not isinstance(target, MakesClips):
-        raise CannotTell(f"camera {event.camera}: its VMS cannot be asked to make clips")
+        raise Unable(f"camera {event.camera}: its VMS cannot be asked to make clips")
     if event.at is None:
         raise CannotTell(f"camera {event.camera}: the VMS does not say when the event was")
     at, title = event.at, f"{event.name} [{event.remote_id}]"

@@ -17,7 +17,7 @@ from bridge.cli.ending import Code, Failure
 from bridge.cli.options import wants_json
 from bridge.cli.showing import local, table
 from bridge.cli.vms_side import opened, record_of, site_and_secrets
-from bridge.vms.recorded import Away, CannotTell, Query, Recorded
+from bridge.vms.recorded import Away, CannotTell, Query, Recorded, Unable
 
 if TYPE_CHECKING:
     from bridge.config.site import Camera, Site
@@ -158,7 +158,7 @@ async def _of_one(
         taken = 0
         try:
             record = record_of(camera.vms, target, site)
-        except CannotTell as error:
+        except Unable as error:
             found.unable[camera.vms] = str(error)
             return
         try:

@@ -59,7 +59,8 @@ def show(arguments: argparse.Namespace) -> int:
 
 
 def _of_the_vms(arguments: argparse.Namespace, where: asking.Place, told: Told) -> list[There]:
-    wanted = [each for each in places(told, arguments.camera) if each.remote_id or arguments.ask_vms]
+    got = [each for each in places(told, arguments.camera) if each.remote_id or each.state == "delivered"]
+    wanted = places(told, arguments.camera) if arguments.ask_vms else got
     if not wanted:
         return []
     if where.site is None and not arguments.ask_vms:

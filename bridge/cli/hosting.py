@@ -25,6 +25,7 @@ from bridge.control.door import NAME, Door, DoorError, open_door
 from bridge.control.server import Control, serve
 from bridge.control.tap import Tap
 from bridge.journal.contract import JournalError
+from bridge.journal.sqlite.files import make_folder
 from bridge.service import ReloadRefused, Service, Status
 
 log = logging.getLogger("bridge.run")
@@ -36,7 +37,7 @@ LONGEST_START = 10.0
 def open_control(control: Path | None, journal: Path) -> Door:
     """The control socket, in the journal's folder unless it is given. Raises Failure."""
     if control is None:
-        journal.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(journal)
     try:
         return open_door(control or journal / NAME)
     except DoorError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from bridge.profiles.grammar import ProfileDocument
 
 KINDS = ("lpr", "access", "fire", "intrusion", "leak", "motion", "pos", "ai", "environment", "device")
+WIDEST_NAME = 50
+"""Letters of a device's name in the list, so that a line is no wider than 100."""
 
 
 def register(subparsers: Subparsers) -> None:
@@ -26,9 +29,11 @@ def register(subparsers: Subparsers) -> None:
         "list, show, test and begin device profiles",
         """
         A profile says what the messages of one device model mean. list names them all, those beside the site file
-        first; show prints one, with what it reads; test reads every example beside a profile and compares it with what
-        is expected of it; new writes a first profile from one captured message (NAME.http, NAME.tcp, NAME.ws, or just
-        a body), with that message, its secrets masked, as the first example. test ends with 1 when something differs.
+        first, with the number of their examples and what tests have shown of them, and of each type of connector;
+        show prints one, with what it reads and what is UNKNOWN of the device; test reads every example beside a
+        profile and compares it with what is expected of it; new writes a first profile from one captured message
+        (NAME.http, NAME.tcp, NAME.ws, or just a body), with that message, its secrets masked, as the first example.
+        test ends with 1 when something differs.
         """,
         "vms-bridge profile list",
         "vms-bridge profile show cammra",
@@ -106,9 +111,12 @@ def _compiled(file: Path) -> CompiledProfile:
 
 
 def _list(arguments: argparse.Namespace) -> int:
+    import mappings
+    from bridge.cli.quality import legend, shown
     from bridge.profiles.examples import examples_of
 
-    rows = []
+    quality = shown()
+    rows = [["profile", "kind", "samples", "quality", ""]]
     wrong = False
     for name, file in _files(arguments.site).items():
         try:
@@ -120,11 +128,19 @@ def _list(arguments: argparse.Namespace) -> int:
                 print(json.dumps({"profile": name, "error": str(failure)}))
             continue
         count = len(examples_of(file))
+        told = quality.profiles.get(name) if file.parent == mappings.PROFILES else None  # one's own was not tested
         if wants_json(arguments):
-            print(json.dumps({"profile": name, "kind": document.kind, "name": document.name, "examples": count}))
-        rows.append([name, document.kind, f"{count} examples", document.name])
-    if not wants_json(arguments):
-        print("\n".join(table(rows)))
+            said = {"profile": name, "kind": document.kind, "name": document.name, "examples": count}
+            print(json.dumps({**said, "quality": told.told() if told else None}))
+        shortened = textwrap.shorten(document.name, WIDEST_NAME, placeholder=" …")
+        rows.append([name, document.kind, f"{count:>7}", told.letters() if told else "", shortened])
+    if wants_json(arguments):
+        for name, row in quality.connectors.items():
+            print(json.dumps({"connector": name, "quality": row.told()}))
+    else:
+        rows += [["", "", "", "", ""], ["connector", "", "", "quality", ""]]
+        rows += [[name, "", "", row.letters(), ""] for name, row in quality.connectors.items()]
+        print("\n".join([*table(rows), "", "quality, shown by tests that ran:", *(f"  {line}" for line in legend())]))
     return Code.FOUND if wrong else Code.DONE
 
 
@@ -143,7 +159,13 @@ def _show(arguments: argparse.Namespace) -> int:
         told = {"profile": document.profile, "name": document.name, "kind": document.kind, "file": str(file)}
         print(
             json.dumps(
-                {**told, "identity": list(document.identity), "messages": kinds, "text": file.read_text("utf-8")}
+                {
+                    **told,
+                    "unknown": document.unknown,
+                    "identity": list(document.identity),
+                    "messages": kinds,
+                    "text": file.read_text("utf-8"),
+                }
             )
         )
         return Code.DONE
@@ -151,6 +173,8 @@ def _show(arguments: argparse.Namespace) -> int:
     print(f"file: {file}")
     if document.about:
         print(document.about)
+    for sentence in document.unknown:
+        print(f"UNKNOWN: {sentence}")
     print(f"identity: {', '.join(document.identity) or 'none'}")
     for name, kind in kinds.items():
         print(f"\n{name}: {', '.join(kind['types'])}" + (f"\n  {kind['about']}" if kind["about"] else ""))

@@ -94,7 +94,7 @@ def _drop_resting(where: asking.Place, arguments: argparse.Namespace) -> int:
 
     from bridge.cli.resting import writing
     from bridge.control import search
-    from bridge.control.server import drop
+    from bridge.control.acting import drop
     from bridge.journal.contract import Journal
 
     wanted = msgspec.convert({**_choice(arguments), "limit": search.SCANNED}, search.Quarantine)

@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bridge.cli.ending import Code, Failure
-from bridge.vms.recorded import CannotTell, Query, RecallsById, Recorded, Records
+from bridge.vms.abilities import tells_its_events
+from bridge.vms.recorded import CannotTell, Query, RecallsById, Recorded, Records, Unable
 
 if TYPE_CHECKING:
     import argparse
@@ -53,11 +54,13 @@ async def opened(site: Site, secrets: Secrets, names: Iterable[VmsId]) -> AsyncI
 
 
 def record_of(vms: VmsId, target: VmsTarget, site: Site) -> Records:
-    """Raises CannotTell for a VMS that cannot be asked."""
-    if isinstance(target, Records):
+    """Raises Unable for a VMS that cannot be asked."""
+    if isinstance(target, Records) and tells_its_events(target):
         return target
-    kind = site.vms[vms].settings.type
-    raise CannotTell(f"VMS {vms}: one of type {kind} cannot be asked for what it has recorded")
+    settings = site.vms[vms].settings
+    way = getattr(settings, "way", "")
+    told = f" (way: {way})" if isinstance(target, Records) and way else ""
+    raise Unable(f"VMS {vms}: one of type {settings.type}{told} cannot be asked for what it has recorded")
 
 
 async def recalled(

@@ -110,6 +110,8 @@ def _explain(model: type[BaseModel], entry: Entry, faults: Faults, details: Erro
         known = sorted(_keys(model, loc[:-1]) - {key})
         faults.hide(entry.source, node)
         near = did_you_mean(key, known) or f"; the keys here are {', '.join(known)}"
+        cannot: Mapping[str, str] = getattr(model, "CANNOT", {}) if len(loc) == 1 else {}
+        near = f": {cannot[key]}" if key in cannot else near
         faults.add(entry.source, locate_key(entry.node, loc), path, f"there is no key {key} here{near}")
     elif kind == "missing":
         key = str(loc[-1])

@@ -1,9 +1,14 @@
-"""The little of HTTP that the control API needs over raw ASGI: a bounded body in, JSON or JSON lines out."""
+"""The little of HTTP that the control API needs over raw ASGI: a bounded body in, JSON or JSON lines out.
+
+A call is ``Asked`` and gives an ``Answer``: what calls do knows nothing of ASGI.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
-from typing import TypeAlias
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, TypeAlias
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -24,10 +29,74 @@ class Refused(Exception):
         self.status = status
 
 
-def parameters(scope: Scope) -> dict[str, str]:
-    query = scope.get("query_string", b"")
-    assert isinstance(query, bytes)
-    return dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+class Asked:
+    """What is wanted, by whoever calls."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        query = scope.get("query_string", b"")
+        assert isinstance(query, bytes)
+        self.parameters = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+        self._receive = receive
+
+    async def body(self) -> bytes:
+        """The whole request body. Raises Refused beyond 64 KiB."""
+        return await body(self._receive)
+
+
+class Answer(Protocol):
+    """What a call comes to."""
+
+    async def give(self, receive: Receive, send: Send) -> None: ...
+
+
+Call: TypeAlias = Callable[[Asked], Awaitable[Answer]]
+"""Raises Refused, and what ``Control`` makes answers of."""
+
+
+class Json(msgspec.Struct):
+    value: object
+    status: int = 200
+
+    async def give(self, receive: Receive, send: Send) -> None:
+        await json(send, self.value, self.status)
+
+
+class Whole(msgspec.Struct):
+    content: bytes
+    content_type: str
+
+    async def give(self, receive: Receive, send: Send) -> None:
+        await whole(send, self.content, self.content_type)
+
+
+class Lines(msgspec.Struct):
+    """Found one after the other, and then it ends."""
+
+    found: AsyncIterator[bytes]
+
+    async def give(self, receive: Receive, send: Send) -> None:
+        await lines(send, self.found)
+
+
+class Stream(msgspec.Struct):
+    """What comes, until it ends or the one who listens leaves. ``told`` is entered before anything is answered: what
+    raises there is a refusal."""
+
+    told: AbstractAsyncContextManager[AsyncIterator[bytes]]
+    content_type: str = LINES
+
+    async def give(self, receive: Receive, send: Send) -> None:
+        async with self.told as told, asyncio.TaskGroup() as tasks:
+            telling = tasks.create_task(lines(send, told, self.content_type))
+            leaving = tasks.create_task(_gone(receive))
+            await asyncio.wait({telling, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            telling.cancel()
+            leaving.cancel()
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def header(scope: Scope, name: bytes) -> str:

@@ -16,7 +16,8 @@ class Thing(msgspec.Struct, array_like=True):
     """One thing within its window.
 
     ``event``: the id of its event, fixed when its first message came. ``held``: the event that will be raised when
-    the hold ends, with its ``rank``; None once raised or withheld. ``fields``: as last told to the cameras.
+    the hold ends; None once raised or withheld. ``rank``: of the message that is held, or of the best that the cameras
+    were told of. ``fields``: as last told to the cameras, ``title`` and ``type`` too where messages have a rank.
     ``cameras``: those the event is raised on. ``withheld``: the rule that kept it back. ``begins``: what its first
     message had, if that has come. ``urgency``: as told to the cameras; ``said``: as its messages had it, before rules.
     """
@@ -32,6 +33,8 @@ class Thing(msgspec.Struct, array_like=True):
     withheld: str = ""
     begins: str = ""
     said: Urgency | None = None
+    title: str = ""
+    type: str = ""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -59,8 +62,13 @@ def better(held: SensorEvent, rank: int, newer: SensorEvent, newer_rank: int) ->
     return msgspec.structs.replace(best, id=held.id, media=media, urgency=urgency), best_rank
 
 
-def changes(before: dict[str, Scalar], event: SensorEvent, worth: tuple[str, ...]) -> tuple[str, ...]:
-    """The fields that say something new, of those worth an amendment. A field that went missing says nothing."""
+def changes(before: dict[str, Scalar], event: SensorEvent, worth: tuple[str, ...], worse: bool) -> tuple[str, ...]:
+    """The fields that say something new, of those worth an amendment. A field that went missing says nothing.
+
+    ``worse``: of a lower rank than what was told, so that it tells only what was not known.
+    """
     fields = event.fields
     names = worth or tuple(fields)
+    if worse:
+        return tuple([name for name in names if name in fields and name not in before])
     return tuple([name for name in names if name in fields and fields[name] != before.get(name)])

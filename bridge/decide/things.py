@@ -24,7 +24,7 @@ def said(gathering: Gathering, sensor: Sensor, item: Item, event: SensorEvent, h
         thing = None
     if thing is None:
         ends = gathering.now + how.window
-        thing = Thing(event=event.id, ends=ends, urgency=event.urgency, begins=how.begins, said=event.urgency)
+        thing = Thing(event.id, ends, rank=how.rank, urgency=event.urgency, begins=how.begins, said=event.urgency)
         if how.hold > 0:
             _hold(gathering, key, thing, sensor.cameras, event, how.rank, how.hold)
             gathering.verdict(item, Fate.COLLAPSED, sensor, event.id)
@@ -38,14 +38,15 @@ def said(gathering: Gathering, sensor: Sensor, item: Item, event: SensorEvent, h
             _hold(gathering, key, thing, sensor.cameras, best, rank, gathering.remaining(fact) if fact else 0.0)
             gathering.verdict(item, Fate.COLLAPSED, sensor, best.id)
         else:
+            thing.rank = rank
             _open(gathering, key, thing, sensor, item, best, how.amend)
     elif thing.withheld or event.urgency < (thing.urgency if thing.said is None else thing.said):
         # Filtered so far, or more urgent than what the cameras were told: an amendment would not be noticed.
         marks = event.marks if thing.withheld else (*event.marks, f"more urgent than {thing.event}")
-        thing = Thing(event=event.id, ends=thing.ends)
+        thing = Thing(event.id, thing.ends, rank=how.rank)
         _open(gathering, key, thing, sensor, item, msgspec.structs.replace(event, marks=marks), how.amend)
     else:
-        _amend(gathering, key, thing, sensor, item, event, how.amend)
+        _amend(gathering, key, thing, sensor, item, event, how)
 
 
 def _known(gathering: Gathering, sensor: SensorId, how: Collapse) -> tuple[StateKey, Fact | None]:
@@ -147,6 +148,8 @@ def _told(
     thing.urgency = judged.urgency
     thing.said = event.urgency
     thing.cameras = sensor.cameras
+    if thing.rank:
+        thing.title, thing.type = event.title, event.type
     thing.withheld = "" if settled.fate is Fate.RAISED else settled.rule or f"part of {settled.into}"
     gathering.set(key, collapse.pack(thing), thing.ends)
 
@@ -158,14 +161,24 @@ def _amend(
     sensor: Sensor,
     item: Item,
     event: SensorEvent,
-    worth: tuple[str, ...],
+    how: Collapse,
 ) -> None:
-    changed = collapse.changes(thing.fields, event, worth)
+    """Tell what is new. A buffer that is sent again brings the first, worst read of a plate after the last and best:
+    what was told with a higher rank stays."""
+    worse, worth = how.rank < thing.rank, how.amend
+    changed = collapse.changes(thing.fields, event, worth, worse)
     if not changed:
         gathering.verdict(item, Fate.COLLAPSED, sensor, thing.event)
         return
     thing.revision += 1
-    fields = {**thing.fields, **event.fields}
+    if worse:
+        fields = {**event.fields, **thing.fields}
+        event = msgspec.structs.replace(event, title=thing.title, type=thing.type)
+    else:
+        fields = {**thing.fields, **event.fields}
+        thing.rank = how.rank
+        if thing.rank:
+            thing.title, thing.type = event.title, event.type
     thing.fields = {name: fields[name] for name in worth if name in fields} if worth else fields
     amendment = msgspec.structs.replace(
         event, id=thing.event, revision=thing.revision, changes=changed, fields=fields, urgency=thing.urgency

@@ -44,6 +44,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     limit: int
     refused: Mapping[tuple[ConnectorId, str], int]
     links: Mapping[str, bool]
+    counts: Mapping[str, Mapping[str, int]]
     endpoints: Iterable[Endpoint]
     parked_cameras: Mapping[str, int]
     parked_vms: Mapping[str, bool]
@@ -74,6 +75,9 @@ def _service(to: Exposition, facts: Facts) -> None:
     to.gauge(f"{P}conditions", "What is wrong now, each said once in the log and in status.", [({}, facts.conditions)])
     to.gauge(f"{P}sensors", "Sensors of the site.", [({}, facts.sensors)])
     to.gauge(f"{P}connector_up", "1 while the connector's way in works.", _named("connector", facts.links))
+    counts = facts.counts.items()
+    counted = [({"connector": name, "what": what}, count) for name, found in counts for what, count in found.items()]
+    to.counter(f"{P}connector_counts_total", "What connectors count, each under its own names.", counted)
     each = list(facts.endpoints)
     to.gauge(f"{P}endpoint_up", "1 while the endpoint works.", [({"endpoint": one.name}, one.up) for one in each])
     behind = [({"endpoint": one.name}, one.behind) for one in each]

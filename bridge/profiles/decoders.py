@@ -117,16 +117,19 @@ def values_decoder(message: Message) -> list[Found]:
     return _each(message, lambda data: [(lines.key_values(data), None)])
 
 
-def text_decoder(message: Message) -> list[Found]:
-    """Each line as ``{line: ...}``."""
+def text_decoder(beside_json: bool) -> Decoder:
+    """Each line as ``{line: ...}``. ``beside_json``: of devices that send JSON too, so that what begins like an object
+    of it is no text: a report that was cut off is to be seen, not to be taken for words that mean nothing."""
 
     def read(data: bytes) -> list[Found]:
+        if beside_json and data.lstrip()[:1] == b"{":
+            raise lines.NotLines("it is no text: it begins like JSON")
         found = lines.split(data)
         if not found:
             raise lines.NotLines("it is empty")
         return [({"line": line}, None) for line in found]
 
-    return _each(message, read)
+    return lambda message: _each(message, read)
 
 
 def pattern_decoder(pattern: Pattern, each_line: bool) -> Decoder:

@@ -134,19 +134,22 @@ def absorbing(sides: tuple[Evaluate, ...], decides: bool, text: str) -> Evaluate
 
     def absorb(variables: Variables) -> bool:
         failure: ExpressionFailed | None = None
-        for side in sides:
-            try:
-                found = side(variables)
-            except ExpressionFailed as failed:
-                failure = failure or failed
-                continue
-            if found is decides:
-                return decides
-            if found is not (not decides):
-                sign = "||" if decides else "&&"
-                failure = failure or ExpressionFailed(f"{text}: {sign} needs true or false, not {kind_of(found)}")
-        if failure is not None:
-            raise failure
-        return not decides
+        try:
+            for side in sides:
+                try:
+                    found = side(variables)
+                except ExpressionFailed as failed:
+                    failure = failure or failed
+                    continue
+                if found is decides:
+                    return decides
+                if found is not (not decides):
+                    sign = "||" if decides else "&&"
+                    failure = failure or ExpressionFailed(f"{text}: {sign} needs true or false, not {kind_of(found)}")
+            if failure is not None:
+                raise failure
+            return not decides
+        finally:
+            failure = None  # or it would hold this frame and all that is in those around it, and this frame hold it
 
     return absorb

@@ -318,6 +318,10 @@ class ProfileDocument(Strict):
         "theirs. Left out, any.",
         examples=[["mqtt"]],
     )
+    unknown: list[str] = Field(
+        default=[],
+        description="For people: what neither the maker's documents nor a capture say of the device, in words.",
+    )
     decode: list[Decoder] = Field(
         default=["json"], min_length=1, description="How messages are written; tried in order."
     )

@@ -10,14 +10,15 @@ import msgspec
 
 from bridge.config.places import Places
 from bridge.config.site import Site
-from bridge.model import VmsId
+from bridge.model import Reach, VmsId
 from bridge.ports import reaches_of
 from bridge.proving.lines import Line, Topic, unknown
 from bridge.tls import TlsSettings
 from bridge.vms.base import VmsTarget
 from bridge.vms.http import Origin, OutboundSettings, split_url
-from bridge.vms.places import KnowsOrigins
+from bridge.vms.places import HasClock, KnowsOrigins
 
+_PLACES = ("url", "host", "event_server", "gateway", "generic", "ai_bridge")
 _PART = re.compile(r"(?P<section>[a-z_]+)(?:\.(?P<name>.+)|\[(?P<number>\d+)\])?")
 
 
@@ -86,6 +87,11 @@ def destinations(
     for each in _all(site, places, targets, lines):
         vms = each.part if each.part.startswith("vms.") else ""  # each VMS's cameras hang on its own line
         found.setdefault((vms, each.host, each.port, each.udp, each.tls, each.origin), each)
+    timed = {each.part for each in found.values() if each.origin is not None}
+    for name in targets:
+        if (part := f"vms.{name}") not in timed and any(each.part == part for each in found.values()):
+            what = f"the clock of VMS {name} is not asked: what it takes events by tells no time"
+            lines.append(unknown(Topic.CLOCKS, what, place_of(places, part), "compare it with this machine's by hand"))
     return tuple(found.values()), lines
 
 
@@ -94,16 +100,16 @@ def _all(site: Site, places: Places, targets: Mapping[VmsId, VmsTarget], lines: 
         if reach.inbound:
             continue
         settings = settings_of(site, part)
-        where = place_of(places, part, *_key(settings))
+        where = place_of(places, part, *_key(settings, reach))
         vms = VmsId(part.removeprefix("vms.")) if part.startswith("vms.") else None
         target = targets.get(vms) if vms is not None else None
-        if reach.peer == "?" and isinstance(target, KnowsOrigins):
+        if reach.peer == "?" and isinstance(target, KnowsOrigins) and not isinstance(target, HasClock):
             yield from _by_tokens(part, target, settings, places, lines)
         elif reach.peer == "?" or reach.port is None or "/" in reach.peer or "*" in reach.peer:
             said = f"{part} connects to {'where its files do not say' if reach.peer == '?' else reach.peer}"
             lines.append(unknown(Topic.ROUTES, f"{said}: not tried", where, "see its first connection in status"))
         else:
-            proxied = getattr(settings, "proxy", None) is not None
+            proxied = reach.speaks == "HTTP CONNECT"
             secure = not proxied and _secure(reach.speaks, settings)
             yield Destination(
                 part=part,
@@ -114,7 +120,7 @@ def _all(site: Site, places: Places, targets: Mapping[VmsId, VmsTarget], lines: 
                 tls=_tls(settings) if secure else None,
                 starttls=getattr(settings, "security", "") == "starttls",
                 proxied=proxied,
-                origin=_origin(settings) if target is not None and target.can.search else None,
+                origin=_clock(target, settings, reach, proxied) if target is not None else None,
             )
 
 
@@ -139,8 +145,12 @@ def _by_tokens(
         lines.append(unknown(Topic.ROUTES, said, place_of(places, part), "put the tokens into their secrets"))
 
 
-def _key(settings: object) -> tuple[str, ...]:
-    return next(((key,) for key in ("url", "host") if getattr(settings, key, "")), ())
+def _key(settings: object, reach: Reach) -> tuple[str, ...]:
+    """The setting that says where it is: of ``_PLACES`` the one that names this end, or else the first there is."""
+    said = {key: text for key in _PLACES if isinstance(text := getattr(settings, key, None), str) and text}
+    ports = [key for key, text in said.items() if f"{reach.peer}:{reach.port}" in text]
+    hosts = [key for key, text in said.items() if reach.peer in text]
+    return tuple([*ports, *hosts, *said][:1])
 
 
 def _secure(speaks: str, settings: object) -> bool:
@@ -154,6 +164,11 @@ def _tls(settings: object) -> TlsSettings:
     return tls if isinstance(tls, TlsSettings) else TlsSettings()
 
 
-def _origin(settings: object) -> Origin | None:
-    url = getattr(settings, "url", "")
+def _clock(target: VmsTarget, settings: object, reach: Reach, proxied: bool) -> Origin | None:
+    """Of the VMS at this end; None where it is another end that tells its time, or none."""
+    if isinstance(target, HasClock):
+        origin = target.clock()
+        here = origin is not None and (origin.host, origin.port) == (reach.peer, reach.port)
+        return origin if here or proxied else None
+    url = getattr(settings, "url", "") if target.can.search else ""
     return split_url(url)[0] if isinstance(settings, OutboundSettings) and url and "{" not in url else None

@@ -10,7 +10,7 @@ from bridge.model import CameraId, VmsId
 from bridge.proving.cameras import some
 from bridge.proving.lines import Line, Topic, ok, unknown, wrong
 from bridge.vms.base import VmsTarget
-from bridge.vms.declaring import Declared, Declares
+from bridge.vms.declaring import Declared, Declares, undeclared
 
 
 async def declared(
@@ -61,19 +61,10 @@ async def declared(
 async def parks(target: VmsTarget, type: str, seconds: float, by_itself: bool) -> dict[CameraId, str]:
     """The cameras on which one event of this type would block all that follow, and why: the VMS does not know the
     type there, and the service may not declare it."""
-    if by_itself or not isinstance(target, Declares):
+    if by_itself:
         return {}
-    try:
-        async with asyncio.timeout(seconds):
-            found = await target.declared(list(target.cameras))
-    except TimeoutError:
-        found = {}
-    not_known = Declared(unknown="it was not found out")
-    return {
-        camera: f"the type {type} of test events is not declared there, and declare_types is false"
-        for camera in target.cameras
-        if target.declared_as(camera, type) not in found.get(camera, not_known).names
-    }
+    why = f"the type {type} of test events is not declared there, and declare_types is false"
+    return dict.fromkeys(await undeclared(target, target.cameras, type, seconds), why)
 
 
 def _missing(types: Sequence[str], cameras: Sequence[CameraId], places: Places, by_itself: bool) -> Line:

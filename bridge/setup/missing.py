@@ -104,7 +104,7 @@ async def _asked(site: Site, vms: VmsId, raising: Raising, secrets: Secrets) -> 
             for found in await target.check(cameras)
             if not found.ok
         ]
-        return Asked(vms, kind, troubles=tuple(troubles), note=NOTHING_TO_DECLARE)
+        return Asked(vms, kind, troubles=tuple(troubles), note=_nothing(target.can.by_hand))
     except Exception as error:  # noqa: BLE001 - as above
         return Asked(vms, kind, troubles=(Trouble(vms, tuple(cameras), f"it could not be asked: {_fault(error)}"),))
     finally:
@@ -139,6 +139,12 @@ def _wanted(
         types.append(type)
         sensors.extend(by)
     return wanted
+
+
+def _nothing(by_hand: str) -> str:
+    if not by_hand:
+        return NOTHING_TO_DECLARE
+    return f"what it needs is made in it by a person ({by_hand}): there is nothing that apply could declare"
 
 
 def _target(site: Site, vms: VmsId, secrets: Secrets) -> VmsTarget:

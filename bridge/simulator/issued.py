@@ -17,7 +17,8 @@ class Issued(msgspec.Struct, kw_only=True):
     there. ``number``: its place among the messages of its sensor, in the order they are sent. ``expect``: what must
     stand in the VMS once this message counts (field → value). ``acknowledged``: the receiver said it has it.
     ``unsure``: sent, and neither acknowledged nor known to be lost; on a way without acknowledgement, written just
-    before the connection broke. ``written``: on such a way, handed to the network. ``urgency``: the lane it takes.
+    before the connection broke. ``written``: on such a way, handed to the network, on its sender's ``connection`` of
+    this number. ``urgency``: the lane it takes.
     ``ordered``: False where nobody promises its place, for a poll brought it after an outage.
     """
 
@@ -38,6 +39,7 @@ class Issued(msgspec.Struct, kw_only=True):
     """SHA-256 of its picture, where the ledger is to compare it."""
     acknowledged: bool = False
     written: bool = False
+    connection: int = 0
     unsure: bool = False
     attempts: int = 0
     status: int = 0

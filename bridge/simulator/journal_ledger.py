@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from bridge.journal.contract import DeliveryRecord, EventRecord, Journal, MessageRecord, Query
-from bridge.model import Action, DeliveryState, Fate
+from bridge.model import Action, DeliveryState, Fate, SensorEvent
 from bridge.simulator.issued import Log
-from bridge.simulator.ledger import Arrival, Property
+from bridge.simulator.ledger import Arrival, Property, Vehicle
 
 _ALL = 10_000_000
 
@@ -19,18 +19,31 @@ PICTURE = "picture equal in the journal"
 FATE = "every item has one fate"
 
 
-async def journal_properties(log: Log, journal: Journal, arrivals: Iterable[Arrival]) -> list[Property]:
-    """Reads the whole journal, so it is for tests. The service that wrote it must have stopped or be idle."""
+def vehicle_of(event: SensorEvent) -> Vehicle | None:
+    """Which vehicle a reader's event is about."""
+    serial, car = event.fields.get("serial"), str(event.fields.get("vehicle"))
+    return (event.sensor, str(serial), int(car)) if car.isdecimal() else None
+
+
+async def journal_properties(
+    log: Log,
+    journal: Journal,
+    arrivals: Iterable[Arrival],
+    known: Callable[[SensorEvent], Vehicle | None] = vehicle_of,
+) -> list[Property]:
+    """Reads the whole journal, so it is for tests. The service that wrote it must have stopped or be idle.
+
+    ``known``: which of the things that senders number an event is about.
+    """
     kept, ended, same = Property(KEPT), Property(ENDED), Property(SAME)
     vehicles = set()
     async for record in journal.read(Query(what="events", limit=_ALL)):
         assert isinstance(record, EventRecord)
-        fields = record.event.fields
-        vehicles.add((record.event.sensor, fields.get("serial"), fields.get("vehicle")))
+        vehicles.add(known(record.event))
     for vehicle, messages in log.vehicles().items():
         if any(each.sure for each in messages):
             kept.checked += 1
-            if (vehicle[0], vehicle[1], str(vehicle[2])) not in vehicles:
+            if vehicle not in vehicles:
                 kept.broken.append(f"carID {vehicle[2]} of {vehicle[0]}: {[each.state for each in messages]}")
 
     there = {(arrival.camera, arrival.event) for arrival in arrivals}

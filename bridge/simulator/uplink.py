@@ -186,6 +186,8 @@ class TcpUplink:
         self._line: _Line | None = None
         self._recent: deque[tuple[float, Issued]] = deque()
         self.connects = 0
+        self.broken: set[int] = set()
+        """Which of its connections, counted from 1, the other side ended."""
 
     def put(self, outgoing: Outgoing) -> None:
         self._queue.put(outgoing)
@@ -207,7 +209,7 @@ class TcpUplink:
             self._recent.popleft()
         for issued in outgoing.issued:
             self._recent.append((now, issued))
-            issued.written = True
+            issued.written, issued.connection = True, self.connects
             issued.attempts += 1
         self._log.sent += 1
         data, step = outgoing.data, self._split or len(outgoing.data)
@@ -228,6 +230,7 @@ class TcpUplink:
 
     def _broken(self) -> None:
         self._log.cut += 1
+        self.broken.add(self.connects)
         if not self._log.excuse_cuts:
             return
         now = time.monotonic()

@@ -22,6 +22,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
 
     ``picture``: it takes the bytes of ``Delivery.pictures``, which are filled for it alone. ``settle_after``: seconds
     until what it took is found by its search. ``longest_text``: characters a text value may have, 0 for no limit known.
+    ``lists``: where it can be asked for its cameras at all, its settings are enough for that. ``media``: what of its
+    own record it gives back, in words. ``by_hand``: what a person has to make in it first, in words.
     """
 
     search: bool
@@ -30,12 +32,17 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     picture: bool
     settle_after: float = 0.0
     longest_text: int = 0
+    lists: bool = True
+    media: tuple[str, ...] = ()
+    by_hand: str = ""
 
 
 class VmsSettings(BaseModel):
     """Base of every target's settings. Limits that every VMS has stand here."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    CANNOT: ClassVar[Mapping[str, str]] = {"clip": "a VMS of this type cannot be asked to make clips"}
+    """Settings that some have, and why the others have not."""
 
     type: str = Field(description="Which VMS this is, for example vxg or webhook.")
     connections: int = Field(default=16, ge=2, le=256, description="Requests in flight at most, alarms included.")

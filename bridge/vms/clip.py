@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from bridge.model import SensorEvent, State, Urgency
 from bridge.units import Duration
+from bridge.vms.text import shorten
 
 LONGEST = 3600.0
 _LONGEST_TITLE = 96
@@ -52,8 +53,7 @@ class WantsClips(Protocol):
 
 def clip_title(event: SensorEvent) -> str:
     """Readable, and of this event alone: its id is in it, by which a clip that was asked for before is known again."""
-    title = event.title if len(event.title) <= _LONGEST_TITLE else event.title[: _LONGEST_TITLE - 1] + "…"
-    return f"{title} [{event.id}]"
+    return f"{shorten(event.title, _LONGEST_TITLE, event.id)} [{event.id}]"
 
 
 def around(at: datetime, before: float, after: float) -> tuple[datetime, datetime]:

@@ -6,6 +6,7 @@ The running service does not need it: a target that has to declare does so on th
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
@@ -33,3 +34,19 @@ class Declares(Protocol):
     async def declare(self, camera: CameraId, event_types: Collection[str]) -> Findings:
         """Declare these (event types of ours, not the VMS's names); one line for each. What exists already is as good
         as declared. Never raises."""
+
+
+async def undeclared(target: object, cameras: Collection[CameraId], event_type: str, seconds: float) -> list[CameraId]:
+    """On which of these cameras an event of this type would be refused, and block all that follow, where nobody
+    declares it: there it is not declared, or that was not found out within ``seconds``."""
+    if not isinstance(target, Declares):
+        return []
+    try:
+        async with asyncio.timeout(seconds):
+            found = await target.declared(list(cameras))
+    except TimeoutError:
+        found = {}
+    nothing = Declared()
+    return [
+        camera for camera in cameras if target.declared_as(camera, event_type) not in found.get(camera, nothing).names
+    ]

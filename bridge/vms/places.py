@@ -16,3 +16,10 @@ class KnowsOrigins(Protocol):
     def origin(self, camera: CameraId) -> Origin:
         """Where requests of this camera go; its credential may be read for that. Makes no connection. Raises
         ValueError, whose text says why it is not known and is free of secrets."""
+
+
+@runtime_checkable
+class HasClock(Protocol):
+    def clock(self) -> Origin | None:
+        """Where the VMS itself answers ``GET /`` with its time and takes it for nothing else; None where nothing of
+        it does, so that its clock cannot be asked."""

@@ -21,6 +21,10 @@ class CannotTell(Exception):
     """The VMS was not asked, did not answer, or cannot do this; the message says which, and what to do."""
 
 
+class Unable(CannotTell):
+    """Nobody could ask this of a VMS of this kind, or of one that is told events in this way."""
+
+
 class Away(CannotTell):
     """The VMS as a whole did not answer."""
 

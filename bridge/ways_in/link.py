@@ -3,21 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Mapping
 
 import msgspec
 
 from bridge.supervision import Conditions
 from connectors.base import Connector
 
+MOST_COUNTS = 50
+"""Of one connector; whatever else it counts is told as ``others``, so that no connector makes more of them."""
+
+_LONGEST_NAME = 50
+_NO_WORD = re.compile(r"[^a-z0-9]+")
+
 
 class ConnectorStatus(msgspec.Struct):
-    """``bound``: the address it really listens on, where it listens."""
+    """``bound``: the address it really listens on, where it listens. ``counts``: what it has counted, by names of its
+    own, ``MOST_COUNTS`` at most."""
 
     name: str
     type: str
     up: bool = False
     why: str = "starting"
     bound: str = ""
+    counts: dict[str, int] = {}
+
+    def counted(self, counts: Mapping[str, int]) -> None:
+        """As of now."""
+        found: dict[str, int] = {}
+        for name, count in counts.items():
+            word = _NO_WORD.sub("_", name.lower())[:_LONGEST_NAME]
+            if word not in found and len(found) >= MOST_COUNTS:
+                word = "others"
+            found[word] = found.get(word, 0) + count
+        self.counts = found
 
 
 class Link:
@@ -82,9 +102,9 @@ class Link:
     def _tell(self) -> None:
         key = f"connector {self._status.name}"
         if self._status.up:
-            self._conditions.end(key)
+            self._conditions.end(key, f"works again ({self._status.why})" if self._status.why else "works again")
         else:
-            self._conditions.begin(key, self._status.why)
+            _begin_or_change(self._conditions, key, self._status.why)
 
 
 class Part:
@@ -104,7 +124,7 @@ class Part:
     def down(self, why: str) -> None:
         self._why = why
         if self._of_the_site:
-            self._conditions.begin(self._key, why)
+            _begin_or_change(self._conditions, self._key, why)
 
     def part(self, name: str) -> Part:
         return Part(self._conditions, f"{self._key} {name}", self._of_the_site)
@@ -113,3 +133,9 @@ class Part:
         self._of_the_site = True
         if self._why is not None:
             self.down(self._why)
+
+
+def _begin_or_change(conditions: Conditions, key: str, why: str) -> None:
+    """Said once, whatever the next reason is; but who asks what is wrong now is told the reason that holds now."""
+    conditions.begin(key, why)
+    conditions.change(key, why, ())

@@ -84,6 +84,8 @@ class WaysIn:
 
     @property
     def status(self) -> list[ConnectorStatus]:
+        for way in self._ways.values():
+            way.status.counted(getattr(way.connector, "counts", {}))
         return [way.status for way in self._ways.values()]
 
     def held(self, names: Iterable[ConnectorId]) -> set[int]:

@@ -24,6 +24,7 @@ class Trouble:
         self._what = what
         self._counts = counts
         self._said: set[tuple[str, str]] = set()
+        self._lost: Counter[str] = Counter()
         self._kept: Counter[str] = Counter()
         self._since = time.monotonic()
 
@@ -50,10 +51,11 @@ class Trouble:
         return True
 
     def lost(self, why: str, total: int) -> bool:
-        """Say that more was lost than before; whether it was."""
-        more = total - self._counts[why]
+        """Say that more was lost than before; whether it was. ``total``: since this port was opened."""
+        more = total - self._lost[why]
         if more <= 0:
             return False
-        self._counts[why] = total
-        log.error("%s: %d %s were lost, %s; %d so far", self._name, more, self._what, why, total)
+        self._lost[why] = total
+        self._counts[why] += more
+        log.error("%s: %d %s were lost, %s; %d so far", self._name, more, self._what, why, self._counts[why])
         return True

@@ -25,6 +25,8 @@ LOOK_EVERY = 1.0
 AT_A_TIME = 0.002
 """Seconds of reading after which other work of the loop has its turn; one trap of SNMP version 3 takes about one ms."""
 
+LOSSES = ("dropped by the kernel", "no room", "abandoned")
+
 OVER_AFTER = 60.0
 """Seconds without a loss after which it is no fault any more."""
 
@@ -38,6 +40,8 @@ class Way(ABC):
         """``room``: bytes that may wait. ``what``: what is received, in the plural."""
         self._what = what
         self._trouble = Trouble(name, counts, what)
+        for loss in LOSSES:
+            counts[loss] += 0  # told as 0 until there is one
         self._lost_at: float | None = None
         self._port = port
         self._counts = counts

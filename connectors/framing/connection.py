@@ -25,7 +25,7 @@ MOST_IN_SUBMISSION = 64
 """Messages of one connection that wait for their commit at once; their order is kept."""
 
 MOST_HELD = 256 * 2**20
-"""Bytes of unfinished objects on one port; the connection that would pass it is closed."""
+"""Bytes of unfinished objects on one port; beyond it the connection that holds most of them is closed."""
 
 _MOST_SAID = 1024
 _UNREAD = 256 * 1024
@@ -72,14 +72,47 @@ class Port:
         self._said.add((peer, trouble))
         log.warning("%s, from %s: %s; said once", self.name, peer, trouble)
 
+    def has_room_for(self, peer: str) -> bool:
+        """Whether this sender may have one more connection. Where all places are taken, the sender with most of them
+        gives one to a sender with fewer, its longest silent: a device that connects again and again without ever
+        hanging up shuts out nobody but itself."""
+        if len(self.connections) < self.most:
+            return True
+        self.counts["crowded"] += 1
+        places = Counter([each.peer for each in self.connections])
+        crowd, number = places.most_common(1)[0]
+        if number <= places[peer] + 1:
+            return False
+        self.say(
+            crowd, f"it has most of the {self.most} connections there may be; its longest silent make room for others"
+        )
+        longest = min((each for each in self.connections if each.peer == crowd), key=lambda each: each.heard_at)
+        longest.make_room("another device needed its place")
+        self.connections.discard(longest)
+        return True
+
+    def release(self) -> None:
+        """Too much is held: who holds most gives up."""
+        going = [each for each in self.connections if each.given_up]
+        if self.held - sum([each.held for each in going]) > MOST_HELD:
+            staying = [each for each in self.connections if not each.given_up]
+            largest = max(staying, key=lambda each: each.held, default=None)
+            if largest is not None:
+                self.counts["overloaded"] += 1
+                largest.given_up = True
+                largest.make_room("its messages do not end")
+
 
 class Connection(asyncio.Protocol):
     """Reads into a bounded buffer; ``converse`` is the task that owns everything else. ``ended``: why it did;
-    ``deaf``: since nothing came, or nothing that can be read."""
+    ``deaf``: since nothing came, or nothing that can be read; ``given_up``: since too much of it was held. ``held``:
+    bytes of an unfinished object; ``heard_at``: when something came last, in monotonic seconds."""
 
     def __init__(self, port: Port, begin: Callable[[Connection], None]) -> None:
         self.ended = ""
-        self.deaf = False
+        self.deaf = self.given_up = False
+        self.held = 0
+        self.heard_at = time.monotonic()
         self._port = port
         self._begin = begin
         self._chunks: deque[bytes] = deque()
@@ -101,8 +134,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         peer = transport.get_extra_info("peername")
         self._origin = Origin(plain(str(peer[0])) if peer else "")
-        if len(self._port.connections) >= self._port.most:
-            self._port.counts["crowded"] += 1
+        if not self._port.has_room_for(self.peer):
             transport.abort()
             return
         _keep_alive(transport)
@@ -110,6 +142,7 @@ class Connection(asyncio.Protocol):
         self._begin(self)
 
     def data_received(self, data: bytes) -> None:
+        self.heard_at = time.monotonic()
         if self._port.heard is not None:
             self._port.heard()
         self._chunks.append(data)
@@ -134,6 +167,15 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
         self._end("stopped")
 
+    @property
+    def peer(self) -> str:
+        return self._origin.peer
+
+    def make_room(self, why: str) -> None:
+        """Read nothing more, for others; what was read is still submitted."""
+        self._end(why)
+        self._close()
+
     def _end(self, why: str) -> None:
         self.ended = self.ended or why
         self._ended = True
@@ -144,15 +186,14 @@ class Connection(asyncio.Protocol):
     async def converse(self) -> None:
         """Until the sender leaves or ``stop``, and all it said is kept. Never raises but CancelledError."""
         framer = framed(self._port.settings.framing, self._port.settings.max_object)
-        held = 0
         try:
             async with asyncio.TaskGroup() as group:
                 while (data := await self._next()) is not None:
                     for start in range(0, len(data), _SLICE):
                         for body in framer.feed(data[start : start + _SLICE]):
                             await self._submit(group, body)
-                        self._port.held += framer.held - held
-                        held = framer.held
+                        self._port.held += framer.held - self.held
+                        self.held = framer.held
                         if framer.trouble:
                             self._port.say(self._origin.peer, framer.trouble)
                             framer.trouble = ""
@@ -165,11 +206,9 @@ class Connection(asyncio.Protocol):
                         self._port.counts["unreadable"] += 1
                         self.deaf = True
                         break
-                    if self._port.held > MOST_HELD and held:
-                        self._port.counts["overloaded"] += 1
-                        self.ended = "its messages do not end"
-                        self._port.held -= held
-                        held = 0
+                    if self._port.held > MOST_HELD:
+                        self._port.release()
+                    if self.given_up:
                         break
                 self._close()
                 for body in framer.finish():
@@ -177,7 +216,8 @@ class Connection(asyncio.Protocol):
         except* Exception as errors:  # a fault in one connection must not take the port down
             log.exception("a connection of %s failed", self._origin.peer, exc_info=errors)
         finally:
-            self._port.held -= held
+            self._port.held -= self.held
+            self.held = 0
             if framer.trouble:
                 self._port.say(self._origin.peer, framer.trouble)
             self._port.counts["garbage"] += framer.garbage

@@ -22,6 +22,7 @@ from connectors.http.credentials import Credentials, Refused, Uncertain, text_of
 from connectors.http.inflating import TooLarge
 from connectors.http.methods import AUTHORIZATION, Method
 from connectors.http.querying import message_in, shown_in
+from connectors.http.refusals import Refusals
 from connectors.http.settings import HttpSettings
 from connectors.http.table import Near, Table
 from connectors.multipart import looks_multipart, split
@@ -44,7 +45,14 @@ class App:
     ``counts``: requests that brought no message, by reason. ``taken``: messages acknowledged in OBSERVE.
     """
 
-    def __init__(self, name: ConnectorId, settings: HttpSettings, table: Table, credentials: Credentials) -> None:
+    def __init__(
+        self,
+        name: ConnectorId,
+        settings: HttpSettings,
+        table: Table,
+        credentials: Credentials,
+        refusals: Refusals | None = None,
+    ) -> None:
         self.table = table
         self.counts: Counter[str] = Counter()
         self.taken = 0
@@ -54,6 +62,7 @@ class App:
         self._strict = settings.answer == "strict"
         self._reply = None if settings.reply is None else answers.kept(settings.reply.content_type, settings.reply.body)
         self._credentials = credentials
+        self._refusals = refusals or Refusals(name)
         self._intake: Intake | None = None
         self._observing = self._give_back = False
 
@@ -135,7 +144,8 @@ class App:
             except Refused as refused:
                 by_signature = any(claim.credential and claim.credential.where in shown for claim in near.signatures)
                 if not by_signature:
-                    return self._not_let_in(near, shown, refused.stale, close=length > self._most)
+                    place = (peer, table.place(path))
+                    return self._not_let_in(near, shown, place, refused.stale, close=length > self._most)
             except Uncertain:
                 return answers.UNCERTAIN
         if upgrade and _asks_to_upgrade(scope["headers"]):
@@ -158,7 +168,9 @@ class App:
             if near.signatures and authenticated is None:
                 authenticated = await self._credentials.signed(near, shown, body)
                 if authenticated is None and by_signature:
-                    return self._not_let_in(near, shown)
+                    return self._not_let_in(near, shown, (peer, table.place(path)))
+            if near.guarded and self._refusals.any:
+                self._refusals.let_in(peer, table.place(path))
             if coding is not None:
                 body = await self._bodies.unpack(body, coding)
             said = None if label is None else text_of(label)
@@ -178,10 +190,15 @@ class App:
         finally:
             self._bodies.held -= len(body)
 
-    def _not_let_in(self, near: Near, shown: Mapping[bytes, bytes], stale: bool = False, close: bool = False) -> Answer:
-        """Digest begins with a request without credentials, so that one is not counted as refused."""
+    def _not_let_in(
+        self, near: Near, shown: Mapping[bytes, bytes], of: tuple[str, str], stale: bool = False, close: bool = False
+    ) -> Answer:
+        """Digest begins with a request without credentials, so that one is not counted as refused. ``of``: its sender
+        and the path."""
         begins = Method.DIGEST in near.methods and AUTHORIZATION not in shown
         self.counts["stale" if stale else "challenged" if begins else "refused"] += 1
+        if not stale and not begins:
+            self._refusals.refused(*of)
         return self._credentials.refusal(near, stale, close)
 
     async def _submit(self, origin: Origin, body: bytes, label: str | None, reply: Answer | None) -> Answer:

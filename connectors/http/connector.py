@@ -13,6 +13,7 @@ from connectors.base import Address, Addresses, ConnectorSettings, Intake, Link,
 from connectors.http.address import HttpAddress
 from connectors.http.app import App
 from connectors.http.credentials import Credentials
+from connectors.http.refusals import Refusals
 from connectors.http.settings import HttpSettings
 from connectors.http.table import Table
 from connectors.listening import bound_to, find_port, open_listener
@@ -41,7 +42,8 @@ class HttpConnector:
         self._settings = settings
         self._secrets = secrets
         self._addresses = addresses
-        self._app = App(name, settings, Table(addresses), Credentials(secrets, settings.digest))
+        self._refusals = Refusals(name, addresses)
+        self._app = App(name, settings, Table(addresses), Credentials(secrets, settings.digest), self._refusals)
         self.counts = self._app.counts
 
     @property
@@ -51,6 +53,7 @@ class HttpConnector:
 
     def readdress(self, addresses: Addresses) -> None:
         self._app.table = Table(addresses)
+        self._refusals.readdress(addresses)
         self._addresses = addresses
 
     @classmethod
@@ -93,6 +96,7 @@ class HttpConnector:
         from connectors.http.server import Listener  # httptools and ssl are imported where they are used
 
         self._app.begin(intake, mode, self.accept_in_observe)
+        self._refusals.begin(link)
         socket = open_listener(self._settings.bind)
         try:
             listener = Listener(self._app, self._settings)

@@ -146,6 +146,10 @@ class Table:
         """Whether some sensor listens on this path."""
         return self._listens_anywhere or path in self._places
 
+    def place(self, path: str) -> str:
+        """The path as an address names it, or "" where none does: nothing a sender can make more of."""
+        return path if path in self._places else ""
+
     def near(self, path: str, peer: str) -> Near:
         """The addresses of this path and source; where there are none, those of this source that name no path."""
         place = self._places.get(path)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 from bridge.model import ConnectorId, Finding, Findings, Message, Position, Reach, Receipt
 from bridge.secret import Secrets
 from bridge.units import said_size
-from connectors.backoff import Backoff
+from connectors.backoff import Backoff, Pace
 from connectors.base import Address, Addresses, ConnectorSettings, Intake, Link, Mode
 from connectors.http_poll.cursor import Unusable
 from connectors.http_poll.settings import HttpPollAddress, HttpPollSettings, schedule
@@ -53,6 +53,7 @@ class HttpPollConnector:
         self.counts: Counter[str] = Counter()
         self.backoff = Backoff()
         self.refused_pause = REFUSED_PAUSE
+        self._pace = Pace(settings.every)
         self._name = name
         self._settings = settings
         self._secrets = secrets
@@ -172,7 +173,7 @@ class HttpPollConnector:
     async def _until_next(self, began: float) -> None:
         """``began``: when the last poll did, on the monotonic clock."""
         if self._schedule is None:
-            await asyncio.sleep(max(0.0, began + self._settings.every - time.monotonic()))
+            await asyncio.sleep(max(0.0, began + self._pace.next() - time.monotonic()))
             return
         due = self._schedule.next(self._now())
         # The clock may be set meanwhile, so it is looked at now and then.
@@ -183,7 +184,7 @@ class HttpPollConnector:
         """Never more often than is asked anyway, and not before the server wants to be."""
         pause = self.backoff.next()
         if self._schedule is None:
-            pause = min(self._settings.every, pause)
+            pause = min(self._pace.next(), pause)
         pause = max(pause, getattr(error, "after", 0.0))
         return max(pause, self.refused_pause) if getattr(error, "refused", False) else pause
 

@@ -162,7 +162,7 @@ class HttpStreamConnector:
                 return await self._converse(session, alive, group, in_order)
 
             try:
-                await staying.keep(self._open, converse, self._connected)
+                await staying.keep(self._open, converse, self._connected, repeats=lambda: bool(self._last_id))
             except asyncio.CancelledError:
                 pass  # to stop is to finish what is in flight, and then to return
             finally:
@@ -172,12 +172,8 @@ class HttpStreamConnector:
         if gap is None:
             return f"connected to {self._settings.url}"
         if self._last_id:
-            sentence = f"back after {gap:.1f} s, and asked to go on behind the last event"
-            log.info("connector %s: %s", self._name, sentence)
-        else:
-            sentence = f"back after {gap:.1f} s; what was sent meanwhile is not repeated by this stream"
-            log.warning("connector %s: %s", self._name, sentence)
-        return sentence
+            return f"back after {gap:.1f} s, and asked to go on behind the last event"
+        return f"back after {gap:.1f} s; what was sent meanwhile is not repeated by this stream"
 
     async def _converse(self, session: Session, alive: Alive, group: asyncio.TaskGroup, in_order: InOrder) -> Ended:
         async def take(told: Told) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from connectors.backoff import Pace
 from connectors.modbus.plan import Apart, Block, blocks
 from connectors.modbus.points import Point, Read, Span, Value
 
@@ -31,12 +32,14 @@ Answers = Sequence[Sequence[int] | None]
 
 
 class Group:
-    """``blocks``: the questions of a round; ``due``: when the next one begins, in monotonic seconds."""
+    """``blocks``: the questions of a round; ``due``: when the next one begins, in monotonic seconds; ``pace``: how long
+    after this one."""
 
     def __init__(self, unit: int, every: float, points: Sequence[Point], due: float) -> None:
         self.unit = unit
         self.every = every
         self.due = due
+        self.pace = Pace(every)
         self.blocks: Sequence[Block] = ()
         self._points = points
         self._places: list[tuple[Point, _Place, tuple[tuple[str, _Place], ...]]] = []

@@ -51,7 +51,8 @@ class _Wrong:
 
 
 class Poller:
-    """``counts``: ``questions``, ``rounds``, ``late`` rounds that began later than they should by a whole interval."""
+    """``counts``: ``questions``, ``rounds``, ``late`` rounds that began later than they should by a whole interval,
+    ``failed`` ones that ended with the connection, or could not have one."""
 
     def __init__(
         self, settings: ModbusSettings, line: Line, faults: Faults, teller: Teller, counts: Counter[str], note: str = ""
@@ -107,13 +108,14 @@ class Poller:
             try:
                 whole = await self._round(tasks, group)
             except Gone as gone:
+                self._counts["failed"] += 1
                 self._faults.gone(str(gone))
                 again = time.monotonic() + self._reconnecting.next()
                 for each in self._groups:
                     each.due = max(each.due, again)
                 continue
             if whole:  # what was late is not made up for: the device would be asked without a pause
-                group.due = max(due + group.every, time.monotonic(), self._units[group.unit].not_before)
+                group.due = max(due + group.pace.next(), time.monotonic(), self._units[group.unit].not_before)
 
     async def _round(self, tasks: asyncio.TaskGroup, group: Group) -> bool:
         """Ask all questions of a group, then see what changed. False when the questions turned out to be too long, and

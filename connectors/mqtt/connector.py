@@ -46,7 +46,8 @@ REFUSED_PAUSE = 30.0
 class MqttConnector:
     """Implements ``connectors.base.Connector``.
 
-    ``counts``: see ``Taking``; also ``connections``, ``gaps`` between them, ``lost`` messages of QoS 0, ``taken over``.
+    ``counts``: see ``Taking``; also ``connections``, ``gaps`` between them, ``failed`` tries, ``lost`` messages of QoS
+    0, ``taken over``.
     """
 
     Settings: ClassVar[type[ConnectorSettings]] = MqttSettings
@@ -55,7 +56,8 @@ class MqttConnector:
     def __init__(self, name: ConnectorId, settings: ConnectorSettings, addresses: Addresses, secrets: Secrets) -> None:
         if not isinstance(settings, MqttSettings):
             raise TypeError(f"an mqtt connector has settings of its own kind, not {type(settings).__name__}")
-        self.counts: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
+        self._lost = 0  # by the sessions that have ended
         self.backoff = Backoff()
         self.steady = STEADY
         self.finish_within = FINISH_WITHIN
@@ -64,6 +66,7 @@ class MqttConnector:
         self._settings = settings
         self._secrets = secrets
         self._filters = settings.filters(addresses)
+        self._gateways_alone = settings.gateways_alone(addresses)
         self._changed = asyncio.Event()
         self._refused = False
         self._short_lived = 0
@@ -74,16 +77,25 @@ class MqttConnector:
         """Why the way in is down, as it was said; "" while it is up."""
 
     @property
+    def counts(self) -> Counter[str]:
+        self._counts["lost"] = self._lost + (self._session.lost if self._session is not None else 0)
+        return self._counts
+
+    @property
     def lost(self) -> int:
         """Messages without acknowledgement (QoS 0) that were not kept because too many waited."""
-        return self.counts["lost"] + (self._session.lost if self._session is not None else 0)
+        return self.counts["lost"]
 
     def readdress(self, addresses: Addresses) -> None:
         """Another session's worth of topics: the connection is made anew, the broker keeps what comes meanwhile."""
+        self._gateways_alone = self._settings.gateways_alone(addresses)
         filters = self._settings.filters(addresses)
         if filters != self._filters:
             self._filters = filters
             self._changed.set()
+
+    def _is_gateway_alone(self, topic: str) -> bool:
+        return topic in self._gateways_alone
 
     # ------------------------------------------------------------------------------------------------------- probing
 
@@ -127,7 +139,7 @@ class MqttConnector:
             return
         known = Known(self._name, await intake.position(f"mqtt {self._name}"))
         async with asyncio.TaskGroup() as group:
-            taking = Taking(self._name, self._settings, intake, link, self.counts, known)
+            taking = Taking(self._name, self._settings, intake, link, self.counts, known, self._is_gateway_alone)
             try:
                 await self._stay_connected(group, taking, known, link, observing=mode is Mode.OBSERVE)
             except asyncio.CancelledError:
@@ -140,6 +152,7 @@ class MqttConnector:
     ) -> None:
         self.backoff.reset()
         lost_at: float | None = None
+        lost_by = ""
         while True:
             self._changed.clear()
             # A dry run would take from a shared subscription what is another's.
@@ -148,6 +161,7 @@ class MqttConnector:
             try:
                 session = await self._open(known, clean=observing)
             except (_not_connected(), OSError) as error:
+                self.counts["failed"] += 1
                 self._away(link, str(error.strerror or error) if isinstance(error, OSError) else str(error))
                 pause = self.backoff.next()
                 await asyncio.sleep(max(pause, self.refused_pause) if self._refused else pause)
@@ -157,6 +171,10 @@ class MqttConnector:
             self._session = session
             taking.connected(session)
             what = self._connected(session, lost_at, began)
+            if lost_by and not self._said:  # a gap too short for the link to tell
+                level = logging.INFO if session.present else logging.WARNING
+                log.log(level, "connector %s: %s; %s", self._name, lost_by, what)
+            lost_by = ""
             try:
                 await self._converse(session, group, taking, what)
             finally:
@@ -164,7 +182,7 @@ class MqttConnector:
             lost_at = time.monotonic()
             if self._changed.is_set():
                 continue
-            log.info("connector %s: %s", self._name, session.why)
+            lost_by = session.why
             why = self._ended(session, lost_at - began)
             if why:
                 self._away(link, why)
@@ -182,7 +200,6 @@ class MqttConnector:
                 done, _ = await asyncio.wait({changed, listening}, timeout=self.steady, return_when=FIRST_COMPLETED)
                 if not done:
                     self._contested = False
-                    log.warning("connector %s: %s", self._name, what)
                     self._there(taking, what)
             await asyncio.wait({changed, listening}, return_when=FIRST_COMPLETED)
             if listening.done():
@@ -211,9 +228,9 @@ class MqttConnector:
         taking.lost()
         await session.leave()
         self._session = None
-        self.counts["lost"] += session.lost
+        self._lost += session.lost
         if session.lost:
-            log.warning("connector %s: %d messages of QoS 0 were lost, too many waited", self._name, session.lost)
+            log.error("connector %s: %d messages of QoS 0 were lost, too many waited", self._name, session.lost)
 
     def _ended(self, session: Session, lasted: float) -> str:
         """Why the way in is down, or "" when the next try may come at once."""
@@ -240,8 +257,6 @@ class MqttConnector:
             self.counts["gaps"] += 1
             kept = "the broker kept what came meanwhile" if session.present else "the broker had forgotten our session"
             sentence = f"back after {now - lost_at:.1f} s; {kept}"
-            if not self._contested:
-                log.warning("connector %s: %s", self._name, sentence)
         if session.without:
             sentence += f"; without acknowledgement (QoS 0): {', '.join(session.without[:5])}"
         return sentence

@@ -153,6 +153,12 @@ class MqttSettings(ConnectorSettings):
         of_sensors = [each.topic for each in addresses if isinstance(each, MqttAddress) and each.topic]
         return topics.fewest([*self.topics, *of_sensors, *(each.topic for each in self.availability)])
 
+    def gateways_alone(self, addresses: Sequence[Address]) -> frozenset[str]:
+        """The topics of gateways that no sensor names: what is said there is said of the link, and of nothing else."""
+        of_sensors = [each.topic for each in addresses if isinstance(each, MqttAddress) and each.topic]
+        gateways = [each.topic for each in self.availability]
+        return frozenset(topic for topic in gateways if not any(topics.matches(filter, topic) for filter in of_sensors))
+
 
 class MqttAddress(Address):
     """Where a sensor publishes; ``identity`` tells sensors of one topic apart."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -36,8 +37,8 @@ MOST_BYTES = 64 * 2**20
 
 class Taking:
     """``counts``: ``messages`` kept, ``again``: times the intake said later and was waited for, ``abandoned`` at the
-    end, ``empty`` ones (a retained message was taken away), ``oversize`` ones, ``retained`` ones that were left out,
-    ``known`` ones: sent again by the broker, and kept already."""
+    end, ``gateway`` ones that are of the link alone, ``empty`` ones (a retained message was taken away), ``oversize``
+    ones, ``retained`` ones that were left out, ``known`` ones: sent again by the broker, and kept already."""
 
     def __init__(
         self,
@@ -47,12 +48,14 @@ class Taking:
         link: Link,
         counts: Counter[str],
         known: Known,
+        of_a_gateway_alone: Callable[[str], bool],
     ) -> None:
         self._name = name
         self._settings = settings
         self._link = link
         self._counts = counts
         self._known = known
+        self._of_a_gateway_alone = of_a_gateway_alone
         self._gateways = Gateways(settings.availability)
         self._acks = Acks()
         self._births = Births(name, intake)
@@ -84,10 +87,14 @@ class Taking:
 
     async def listen(self, session: Session, group: asyncio.TaskGroup) -> None:
         """Take all that arrives until the connection ends."""
+        said = False
         while True:
             burst = await session.next()
             if burst is None:
                 return
+            if session.lost and not said:  # a session may last for weeks; how many is said at its end, and counted
+                said = True
+                log.error("connector %s: messages of QoS 0 are lost, too many wait; said once", self._name)
             for arrived in burst:
                 await self._take(arrived, group)
 
@@ -135,6 +142,9 @@ class Taking:
     def _is_left_out(self, arrived: Arrived) -> bool:
         if not arrived.payload:
             self._counts["empty"] += 1
+            return True
+        if self._of_a_gateway_alone(arrived.topic):
+            self._counts["gateway"] += 1
             return True
         if len(arrived.payload) > self._settings.max_message:
             self._counts["oversize"] += 1

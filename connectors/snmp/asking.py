@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+import time
 from typing import Any
 
 from pysnmp.error import PySnmpError
@@ -12,8 +14,6 @@ from pysnmp.hlapi.v3arch.asyncio import (
     ObjectIdentity,
     ObjectType,
     SnmpEngine,
-    Udp6TransportTarget,
-    UdpTransportTarget,
     UsmUserData,
     bulk_cmd,
     get_cmd,
@@ -23,6 +23,7 @@ from pysnmp.hlapi.v3arch.asyncio import (
 from bridge.secret import Secrets
 from connectors.outbound import get
 from connectors.snmp.answers import Answer, Row, Unanswered
+from connectors.snmp.guarded import Target, Target6
 from connectors.snmp.library import AUTHENTICATION, PRIVACY, varbind_of
 from connectors.snmp.notification import Varbind
 from connectors.snmp.poll_settings import SnmpPollSettings
@@ -32,6 +33,9 @@ AT_ONCE = 20
 
 REPEATS = 20
 """Rows asked for in one datagram (GETBULK)."""
+
+FORGET_EVERY = 60.0
+"""Seconds between two times that we forget what a device told that does not answer: to begin anew costs 70 ms."""
 
 NO_SUCH_NAME = 2
 """RFC 1157 4.1.2: version 1's answer when the device has one of the values not."""
@@ -47,9 +51,21 @@ class Asker:
         self._target: Any = None
         self._shown: tuple[str, ...] = ()
         self._credentials: Any = None
+        self._understood = False  # since the engine was made
+        self._forget_again = time.monotonic() + FORGET_EVERY
 
     async def ask(self) -> Answer:
         """All that the settings want to know; value None for what the device has not. Raises Unanswered, OSError."""
+        try:
+            answer = await self._all()
+        except Unanswered:
+            if self._settings.user is not None and (self._understood or time.monotonic() >= self._forget_again):
+                await self._forget()
+            raise
+        self._understood = True
+        return answer
+
+    async def _all(self) -> Answer:
         oids = self._settings.get
         values: list[Varbind] = []
         for start in range(0, len(oids), AT_ONCE):
@@ -88,6 +104,15 @@ class Asker:
     async def close(self) -> None:
         self._engine.close_dispatcher()
 
+    async def _forget(self) -> None:
+        """The library holds on to the keys it has derived, and to the engine it has met under this address (its id,
+        its starts, its clock: RFC 3414 2.2, 3.2): one that was replaced, or that lost its count of starts, would never
+        be understood again. So its next question begins with discovery (RFC 3414 4)."""
+        self._engine.close_dispatcher()
+        self._engine = await asyncio.to_thread(SnmpEngine)  # it takes a while
+        self._target = self._credentials = None
+        self._understood, self._forget_again = False, time.monotonic() + FORGET_EVERY
+
     async def _some(self, oids: list[str]) -> list[Varbind]:
         missing: set[str] = set()
         for _ in range(len(oids) + 1):
@@ -118,14 +143,15 @@ class Asker:
     async def _ask(self, command: Any, oids: list[str], *numbers: int) -> tuple[int, int, list[Varbind]]:
         asked = [ObjectType(ObjectIdentity(oid)) for oid in oids]
         try:
-            credentials, target = self._shows(), await self._where()
+            credentials, target = await self._shows(), await self._where()
             trouble, status, index, found = await command(
                 self._engine, credentials, target, ContextData(), *numbers, *asked, lookupMib=False
             )
         except (PySnmpError, ValueError) as error:
             raise Unanswered(f"it cannot be asked: {type(error).__name__}") from error
         if trouble:
-            raise Unanswered(str(trouble))
+            raise Unanswered("what it answers is no SNMP" if target.transport.strange else str(trouble))
+        target.transport.strange = False
         return int(status), int(index), [varbind_of(oid, value) for oid, value in found]
 
     async def _where(self) -> Any:
@@ -134,13 +160,13 @@ class Asker:
                 six = ipaddress.ip_address(self._settings.host).version == 6
             except ValueError:
                 six = False
-            kind = Udp6TransportTarget if six else UdpTransportTarget
+            kind = Target6 if six else Target
             self._target = await kind.create(
                 (self._settings.host, self._settings.port), self._settings.timeout, self._settings.retries
             )
         return self._target
 
-    def _shows(self) -> Any:
+    async def _shows(self) -> Any:
         """What the device is shown; made anew when a secret has changed."""
         texts = tuple(get(ref, self._secrets) for ref in self._settings.secrets())
         if self._credentials is None or texts != self._shown:
@@ -155,8 +181,7 @@ class Asker:
                     keys |= {"authKey": texts[0], "authProtocol": AUTHENTICATION[user.auth]}
                 if user.priv_key is not None:
                     keys |= {"privKey": texts[1], "privProtocol": PRIVACY[user.priv]}
-                self._engine = SnmpEngine()  # it would go on with the keys it has derived
-                self._target = None
+                await self._forget()
                 self._credentials = UsmUserData(user.name, **keys)  # noqa: S509 - keys are there when they are set
         return self._credentials
 

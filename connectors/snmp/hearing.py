@@ -92,6 +92,10 @@ class Ears:
         answer = notification.answer_to(data) if told.asked else b""
         return Taken(Origin(peer, told.agent or peer, str(ref)), body, answer)
 
+    def unread(self, data: bytes, peer: str) -> Taken:
+        """What nobody can read, to be kept for people: without the communities, wherever they stand."""
+        return Taken(Origin(peer, peer), self._communities.without(data))
+
     def _read_version_3(self, data: bytes, source: tuple[str, int], peer: str) -> Taken | Told:
         if self._version_3 is None:
             raise Turned("it is of version 3, and no users are set")

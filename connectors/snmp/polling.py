@@ -15,7 +15,7 @@ import msgspec
 from bridge.model import ConnectorId, Finding, Findings, Instant, Message, Origin, Reach, Receipt
 from bridge.secret import Secrets
 from bridge.units import said_seconds
-from connectors.backoff import Backoff
+from connectors.backoff import Backoff, Pace
 from connectors.base import Address, Addresses, ConnectorSettings, Intake, Link, Mode
 from connectors.in_order import jittered
 from connectors.outbound import find_secrets, without_library
@@ -75,7 +75,7 @@ class SnmpPollConnector:
             return tuple(found)
         asker: Asker | None = None
         try:
-            asker = self._asker()
+            asker = await asyncio.to_thread(self._asker)  # the library and its engine take a while
             answer = await asker.ask()
         except (OSError, Unanswered) as error:
             why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -92,7 +92,7 @@ class SnmpPollConnector:
         """Raises OSError when the library is not installed or the folder of MIBs cannot be read. To ask takes nothing
         away, so that a dry run does it too."""
         known = await asyncio.to_thread(names.read, self._settings.mibs)
-        asker = self._asker()
+        asker = await asyncio.to_thread(self._asker)  # the library and its engine take a while: others go on
         submission = _Submission(intake, self.counts)
         try:
             async with asyncio.TaskGroup() as group:
@@ -119,6 +119,7 @@ class SnmpPollConnector:
         said: str | None = None
         last, told_at = b"", float("-inf")
         source = self._settings.host
+        pace = Pace(self._settings.every)
         while True:
             began = time.monotonic()
             try:
@@ -130,7 +131,7 @@ class SnmpPollConnector:
                 if why != said:
                     link.down(f"{self._settings.host}: {why}")
                     said = why
-                await asyncio.sleep(min(self._settings.every, self.backoff.next()))
+                await asyncio.sleep(min(pace.next(), self.backoff.next()))
                 continue
             self.counts["polls"] += 1
             self.backoff.reset()
@@ -150,7 +151,7 @@ class SnmpPollConnector:
                 last, told_at = state, now.monotonic
             else:
                 self.counts["same"] += 1
-            await asyncio.sleep(max(0.0, began + self._settings.every - time.monotonic()))
+            await asyncio.sleep(max(0.0, began + pace.next() - time.monotonic()))
 
     async def _source(self) -> str:
         """The device's address, as traps come from it."""

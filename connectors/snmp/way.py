@@ -7,7 +7,7 @@ import socket
 from collections import Counter
 from collections.abc import Container
 
-from bridge.model import ConnectorId, Message, Origin, Position
+from bridge.model import ConnectorId, Message, Position
 from connectors.base import Intake, Link
 from connectors.datagrams import way as datagrams
 from connectors.datagrams.waiting import Datagram
@@ -60,7 +60,7 @@ class Way(datagrams.Way):
             self._counts["malformed"] += 1
             self._trouble.say(peer, f"what it sends is no notification: {wrong}")
             if self._trouble.worth_keeping(peer):
-                self._keep(group, datagram, Taken(Origin(peer, peer), datagram.data))
+                self._keep(group, datagram, self._ears.unread(datagram.data, peer), "application/octet-stream")
             return
         if isinstance(said, Told):
             self._send(said.answer, datagram.source)
@@ -69,7 +69,9 @@ class Way(datagrams.Way):
             self._refused.pop(peer).up()
         self._keep(group, datagram, said)
 
-    def _keep(self, group: asyncio.TaskGroup, datagram: Datagram, said: Taken) -> None:
+    def _keep(
+        self, group: asyncio.TaskGroup, datagram: Datagram, said: Taken, content_type: str = CONTENT_TYPE
+    ) -> None:
         position = None
         answer = None
         if said.answer:
@@ -88,7 +90,7 @@ class Way(datagrams.Way):
             connector=self._name,
             origin=said.origin,
             body=said.body,
-            content_type=CONTENT_TYPE if said.body is not datagram.data else "application/octet-stream",
+            content_type=content_type,
             arrived=datagram.arrived,
             position=position,
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import ssl
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -19,8 +18,6 @@ from connectors.framing.connection import Connection, Port
 from connectors.outbound import find_secrets
 from connectors.staying import STEADY, Alive, Away, Ended, Staying
 from connectors.tcp_client.settings import TcpClientAddress, TcpClientSettings
-
-log = logging.getLogger("connectors.tcp_client")
 
 AProtocol = TypeVar("AProtocol", bound=asyncio.Protocol)
 
@@ -122,9 +119,7 @@ class TcpClientConnector:
     def _connected(self, gap: float | None) -> str:
         if gap is None:
             return f"connected to {self._settings.where}"
-        sentence = f"back after {gap:.1f} s; what was sent meanwhile is not repeated over TCP"
-        log.warning("connector %s: %s", self._name, sentence)
-        return sentence
+        return f"back after {gap:.1f} s; what was sent meanwhile is not repeated over TCP"
 
     async def _open(self, port: Port) -> Connection:
         """Raises Away, or OSError for a secret or a CA file that cannot be read."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import ssl
 import time
 from collections import Counter
@@ -21,24 +20,20 @@ from connectors.base import Address, Addresses, ConnectorSettings, Intake, Link,
 from connectors.in_order import InOrder
 from connectors.outbound import Filled, find_secrets, without_library
 from connectors.reaching import connects
+from connectors.staying import REFUSED_PAUSE, STEADY, Alive, Away, Ended, Staying
 from connectors.websocket.settings import WebSocketAddress, WebSocketSettings
 
 if TYPE_CHECKING:
     from connectors.websocket.session import Session
 
-log = logging.getLogger("connectors.websocket")
-
 FINISH_WITHIN = 5.0
 """Seconds that what was received gets to be kept when the connector is stopped."""
-
-STEADY = 10.0
-"""Seconds a connection has to last for the next one to be tried at once."""
 
 
 class WebSocketConnector:
     """Implements ``connectors.base.Connector``.
 
-    ``counts``: see ``InOrder``; also ``connections``, ``gaps`` between them, ``empty`` messages, which are not kept.
+    ``counts``: see ``InOrder`` and ``Staying``; also ``empty`` messages, which are not kept.
     ``away``: seconds of all gaps. ``taken``: messages taken by a dry run; they cannot be given back.
     """
 
@@ -49,20 +44,24 @@ class WebSocketConnector:
         if not isinstance(settings, WebSocketSettings):
             raise TypeError(f"a websocket connector has settings of its own kind, not {type(settings).__name__}")
         self.counts: Counter[str] = Counter()
-        self.away = 0.0
         self.backoff = Backoff()
         self.steady = STEADY
+        self.refused_pause = REFUSED_PAUSE
         self._name = name
         self._settings = settings
         self._secrets = secrets
         self._place = urlsplit(settings.url).path
         self._observing = False
-        self._refused = False
+        self._staying: Staying | None = None
         self._tls: ssl.SSLContext | None = None
 
     @property
     def taken(self) -> int:
         return self.counts["messages"] if self._observing else 0
+
+    @property
+    def away(self) -> float:
+        return 0.0 if self._staying is None else self._staying.away
 
     def readdress(self, addresses: Addresses) -> None:
         """Nothing to do: which sensor an item is of, is the intake's to know."""
@@ -91,13 +90,14 @@ class WebSocketConnector:
             return tuple(found)
         try:
             if self._settings.observe == "connect":
+                _need_library()
                 session = await self._open()
                 await session.leave(_forget)
                 what = f"{self._settings.url} takes us"
             else:
                 await self._reach()
                 what = f"{self._settings.url} can be reached (not asked further: observe is {self._settings.observe})"
-        except _not_connected() as error:
+        except Away as error:
             return (Finding(False, str(error), where, "mend what it says, or the connector's url"),)
         except OSError as error:
             what = f"{self._settings.url} cannot be reached: {error.strerror or error}"
@@ -119,57 +119,32 @@ class WebSocketConnector:
     async def run(self, intake: Intake, link: Link, mode: Mode) -> None:
         """Raises OSError when the library is not installed."""
         self._observing = mode is Mode.OBSERVE
-        _not_connected()  # the library is missed now, not on the first connect
+        _need_library()
         if self._observing and self._settings.observe != "connect":
             link.down("a dry run does not connect: it may take events from the running bridge; see observe")
             await _until_cancelled()
             return
+        staying = self._staying = Staying(self._name, link, self.counts, self.backoff, lasting_is_alive=False)
+        staying.steady, staying.refused_pause = self.steady, self.refused_pause
         async with asyncio.TaskGroup() as group:
             in_order = InOrder(intake, self.counts, self._settings.max_message)
+
+            async def converse(session: Session, alive: Alive) -> Ended:
+                return await self._converse(session, alive, group, in_order)
+
             try:
-                await self._stay_connected(group, in_order, link)
+                await staying.keep(self._open, converse, self._connected)
             except asyncio.CancelledError:
                 pass  # to stop is to finish what is in flight, and then to return
             finally:
                 await in_order.finish(FINISH_WITHIN)
 
-    async def _stay_connected(self, group: asyncio.TaskGroup, in_order: InOrder, link: Link) -> None:
-        self.backoff.reset()
-        lost_at: float | None = None
-        said = ""
-        while True:
-            try:
-                session = await self._open()
-            except (_not_connected(), OSError) as error:
-                why = str(error.strerror or error) if isinstance(error, OSError) else str(error)
-                if why != said:
-                    link.down(why)
-                    said = why
-                await asyncio.sleep(self.backoff.next())
-                continue
-            began, said = time.monotonic(), ""
-            self.counts["connections"] += 1
-            link.up(self._connected(lost_at, began))
-            why = await self._converse(session, group, in_order)
-            lost_at = time.monotonic()
-            log.info("connector %s: %s", self._name, why)
-            if lost_at - began >= self.steady:
-                self.backoff.reset()  # and try again at once: what is said meanwhile is not said again
-            else:
-                said = why
-                link.down(why)
-                await asyncio.sleep(self.backoff.next())
-
-    def _connected(self, lost_at: float | None, now: float) -> str:
-        if lost_at is None:
+    def _connected(self, gap: float | None) -> str:
+        if gap is None:
             return f"connected to {self._settings.url}"
-        self.counts["gaps"] += 1
-        self.away += now - lost_at
-        sentence = f"back after {now - lost_at:.1f} s; what was sent meanwhile is not repeated by a WebSocket"
-        log.warning("connector %s: %s", self._name, sentence)
-        return sentence
+        return f"back after {gap:.1f} s; what was sent meanwhile is not repeated by a WebSocket"
 
-    async def _converse(self, session: Session, group: asyncio.TaskGroup, in_order: InOrder) -> str:
+    async def _converse(self, session: Session, alive: Alive, group: asyncio.TaskGroup, in_order: InOrder) -> Ended:
         origin = Origin(session.peer, self._place)
 
         async def take(body: bytes) -> None:
@@ -180,7 +155,7 @@ class WebSocketConnector:
             await in_order.submit(group, Message(connector=self._name, origin=origin, body=body, arrived=now))
 
         try:
-            return await session.converse(take)
+            return await session.converse(take, alive)
         finally:
             try:
                 async with asyncio.timeout(FINISH_WITHIN):
@@ -189,19 +164,14 @@ class WebSocketConnector:
                 self.counts["abandoned"] += 1
 
     async def _open(self) -> Session:
-        """Raises NotConnected, or OSError for a secret or a CA file that cannot be read."""
-        from connectors.websocket.session import NotConnected, Session
+        """Raises Away, or OSError for a secret or a CA file that cannot be read."""
+        from connectors.websocket.session import Session
 
-        filled = Filled(self._settings, self._secrets, fresh=self._refused)
-        subscriptions = self._settings.subscriptions(self._secrets, fresh=self._refused)
+        fresh = self._staying is not None and self._staying.refused
+        filled = Filled(self._settings, self._secrets, fresh)
+        subscriptions = self._settings.subscriptions(self._secrets, fresh)
         tls = await self._context() if self._settings.url.startswith("wss:") else None
-        try:
-            session = await Session.open(self._settings, filled, subscriptions, tls)
-        except NotConnected as error:
-            self._refused = error.refused
-            raise
-        self._refused = False
-        return session
+        return await Session.open(self._settings, filled, subscriptions, tls)
 
     async def _context(self) -> ssl.SSLContext:
         if self._tls is None:
@@ -209,15 +179,14 @@ class WebSocketConnector:
         return self._tls
 
 
-def _not_connected() -> type[Exception]:
-    """The error of a connection that could not be made. Raises OSError when the library is not installed."""
+def _need_library() -> None:
+    """Missed now, not on the first connect. Raises OSError."""
     try:
-        from connectors.websocket.session import NotConnected
+        import connectors.websocket.session  # noqa: F401
     except ModuleNotFoundError as missing:
         if missing.name is None or missing.name.partition(".")[0] != "websockets":
             raise
         raise without_library("websockets", "websocket", "websocket") from None
-    return NotConnected
 
 
 async def _forget(body: bytes) -> None:

@@ -18,6 +18,7 @@ from websockets.typing import Subprotocol
 
 from connectors.outbound import Filled
 from connectors.sources import plain
+from connectors.staying import Alive, Away, Ended
 from connectors.websocket.settings import WebSocketSettings
 
 Take: TypeAlias = Callable[[bytes], Awaitable[None]]
@@ -42,14 +43,6 @@ _OMNI_FORMS = (
 )
 
 
-class NotConnected(Exception):
-    """There is no connection; says why. ``refused``: our credentials may be the reason."""
-
-    def __init__(self, why: str, refused: bool = False) -> None:
-        super().__init__(why)
-        self.refused = refused
-
-
 class Session:
     """Made by ``open``; ``converse`` until it ends; then always ``leave``."""
 
@@ -67,7 +60,7 @@ class Session:
     async def open(
         cls, settings: WebSocketSettings, filled: Filled, subscriptions: Sequence[str], tls: ssl.SSLContext | None
     ) -> Session:
-        """Connect, upgrade and subscribe. Raises NotConnected."""
+        """Connect, upgrade and subscribe. Raises Away."""
         try:
             connection = await connect(
                 settings.whole_url(filled),
@@ -85,12 +78,12 @@ class Session:
         except InvalidStatus as error:
             raise _not_upgraded(error.response.status_code, settings.url) from None
         except TimeoutError:
-            raise NotConnected(f"{settings.url} does not answer within {settings.connect_timeout:g} s") from None
+            raise Away(f"{settings.url} does not answer within {settings.connect_timeout:g} s") from None
         except OSError as error:
-            raise NotConnected(f"{settings.url} cannot be reached: {_reason(error)}") from None
+            raise Away(f"{settings.url} cannot be reached: {_reason(error)}") from None
         except (WebSocketException, ValueError, EOFError) as error:
             # The library's own texts may show the URL whole.
-            raise NotConnected(f"{settings.url} does not speak WebSocket: {type(error).__name__}") from None
+            raise Away(f"{settings.url} does not speak WebSocket: {type(error).__name__}") from None
         session = cls(connection, settings)
         try:
             async with asyncio.timeout(settings.connect_timeout):
@@ -98,24 +91,26 @@ class Session:
                     await connection.send(text)
         except (ConnectionClosed, TimeoutError):
             await connection.close()
-            raise NotConnected(f"{settings.url} ended the connection before it could be subscribed to") from None
+            raise Away(f"{settings.url} ended the connection before it could be subscribed to") from None
         except BaseException:
             connection.transport.abort()
             raise
         return session
 
-    async def converse(self, take: Take) -> str:
-        """Hand each message on, in order, until the connection ends; why it did."""
+    async def converse(self, take: Take, alive: Alive) -> Ended:
+        """Hand each message on, in order, until the connection ends. A message and the answer to a ping are signs of
+        life."""
         async with asyncio.TaskGroup() as group:
-            pinging = group.create_task(self._ping())
+            pinging = group.create_task(self._ping(alive))
             try:
                 while True:
                     self._reading = True
                     body: bytes = await self._connection.recv(decode=False)
                     self._reading = False
+                    alive()
                     await self._hand_on(body, take)
             except ConnectionClosed as closed:
-                return self._why(closed)
+                return Ended(self._why(closed), deaf=self._dead)
             finally:
                 pinging.cancel()
 
@@ -124,12 +119,17 @@ class Session:
         await take(body)
         self._in_hand = None
 
-    async def _ping(self) -> None:
+    async def _ping(self, alive: Alive) -> None:
         """Pings are only counted as missed while we read: a full intake would keep the answers from us."""
         waiting: list[asyncio.Future[float]] = []
+
+        def answered(pong: asyncio.Future[float]) -> None:
+            if not pong.cancelled() and pong.exception() is None:
+                alive()
+
         try:
             while True:
-                await asyncio.sleep(self._ping_every)
+                await asyncio.sleep(self._ping_every if waiting else 0)
                 waiting = [each for each in waiting if not each.done()]
                 if not self._reading:
                     waiting.clear()
@@ -138,6 +138,7 @@ class Session:
                     await self._connection.close(1011, "no pong")
                     return
                 waiting.append(asyncio.ensure_future(await self._connection.ping()))
+                waiting[-1].add_done_callback(answered)
         except ConnectionClosed:
             return  # whoever reads is told as well
 
@@ -166,13 +167,13 @@ class Session:
         return "the connection broke"
 
 
-def _not_upgraded(status: int, url: str) -> NotConnected:
+def _not_upgraded(status: int, url: str) -> Away:
     if status in (401, 403):
-        return NotConnected(f"{url} refuses us ({status}): see its query, headers and secrets", refused=True)
+        return Away(f"{url} refuses us ({status}): see its query, headers and secrets", refused=True)
     if status == 404:
         path = urlsplit(url).path or "/"
-        return NotConnected(f"{url}: there is no WebSocket at {path} (404); {_OMNI_FORMS}", refused=True)
-    return NotConnected(f"{url} answers {status} instead of opening a WebSocket")
+        return Away(f"{url}: there is no WebSocket at {path} (404); {_OMNI_FORMS}")
+    return Away(f"{url} answers {status} instead of opening a WebSocket")
 
 
 def _reason(error: OSError) -> str:

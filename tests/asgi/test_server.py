@@ -380,3 +380,28 @@ def test_any_split_of_the_stream_gives_the_same_answers(lengths: list[int], cuts
             assert len(re.findall(rb"^date: ", heard, re.MULTILINE)) == len(lengths) + 1
 
     asyncio.run(play())
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_who_comes_just_when_the_server_ends_is_answered_or_told_so_by_the_end_of_the_connection(
+    turns: int,
+) -> None:
+    """After so many turns of the loop: in one of them the connection is accepted, and is nobody's yet."""
+    listener = socket.socket()
+    listener.setblocking(False)
+    listener.bind(("127.0.0.1", 0))
+    server = Server(App(), Limits())
+    await server.start(listener)
+    loop = asyncio.get_running_loop()
+    with socket.create_connection(listener.getsockname(), timeout=BOUND) as sender:
+        sender.sendall(b"GET /late HTTP/1.1\r\nhost: bridge\r\n\r\n")
+        sender.setblocking(False)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await server.finish(BOUND)
+        async with asyncio.timeout(BOUND):
+            try:
+                answered = await loop.sock_recv(sender, 100)
+            except ConnectionError:
+                answered = b""
+    assert answered == b"" or answered.startswith(b"HTTP/1.1 200")

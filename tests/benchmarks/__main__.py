@@ -23,8 +23,9 @@ import uvloop
 
 from bridge.profiles.compile import compile_profile
 from bridge.profiles.examples import examples_of, read_message
-from tests.benchmarks import traps
+from tests.benchmarks import targets, traps
 from tests.benchmarks.hostile import SHAPES, hostile
+from tests.benchmarks.isolation.running import bench_isolation  # noqa: F401 - a section, found by its name
 from tests.benchmarks.modbus import bench_modbus  # noqa: F401 - a section, found by its name
 from tests.benchmarks.mqtt import bench_mqtt  # noqa: F401 - a section, found by its name
 from tests.benchmarks.peers import APART, REPAINTED, STATES, Readers, Vms, life_cycle, malformed, port_of
@@ -33,6 +34,8 @@ from tests.benchmarks.reading import PROFILES, cost_of_reading
 from tests.benchmarks.site import write_site
 
 UNDER_TEST, PEERS = 0, 1
+BY_NAME_ALONE = ("isolation",)
+"""Sections of half an hour."""
 
 
 class Report:
@@ -294,6 +297,11 @@ async def bench_snmp(report: Report, scale: float) -> None:
     await traps.storm(report.say, UNDER_TEST, free_port(), scale)
 
 
+async def bench_targets(report: Report, scale: float) -> None:
+    """Every way into every VMS, side by side; × is against the plain webhook at the top."""
+    await targets.measure(report, UNDER_TEST, PEERS, free_port(), scale)
+
+
 async def bench_backlog(report: Report, scale: float) -> None:
     """The VMS is away while events pile up; then it is back."""
     count = int(100_000 * scale)
@@ -323,7 +331,7 @@ async def main() -> None:
     arguments = parser.parse_args()
     os.sched_setaffinity(0, {PEERS})
     report = Report()
-    for name in arguments.sections or sections:
+    for name in arguments.sections or [each for each in sections if each not in BY_NAME_ALONE]:
         print(f"{name}: {(sections[name].__doc__ or '').strip()}", flush=True)
         await sections[name](report, 0.1 if arguments.quick else 1.0)
     if arguments.json:

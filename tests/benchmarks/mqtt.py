@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import os
+import statistics
 import struct
 import tempfile
 import time
@@ -62,7 +63,7 @@ def publication(number: int) -> bytes:
     """A PUBLISH of QoS 1 (MQTT 3.1.1, 3.3)."""
     topic = field(b"zigbee2mqtt/b%d" % (number % SENSORS))
     body = topic + struct.pack(">H", number % 65_535 + 1)
-    body += b'{"action":"press-%d","battery":93,"linkquality":120,"voltage":2995}' % number
+    body += b'{"action":"P%07d","battery":93,"linkquality":120,"voltage":2995}' % number
     assert len(body) < 128 * 128
     length = bytes([len(body)]) if len(body) < 128 else bytes([len(body) % 128 | 128, len(body) // 128])
     return b"\x32" + length + body
@@ -70,10 +71,7 @@ def publication(number: int) -> bytes:
 
 async def publish(port: int, count: int, window: int = 2_000) -> None:
     """As quickly as the broker takes them, by one client."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    body = field(b"MQTT") + b"\x04\x02\x00\x00" + field(b"publisher")
-    writer.write(b"\x10" + bytes([len(body)]) + body)
-    await reader.readexactly(4)
+    reader, writer = await _connected(port)
     sent = taken = 0
     while taken < count:
         while sent < count and sent - taken < window:
@@ -82,6 +80,32 @@ async def publish(port: int, count: int, window: int = 2_000) -> None:
         await writer.drain()
         taken += len(await reader.read(65_536)) // 4  # PUBACKs of four bytes
     writer.close()
+
+
+async def steadily(port: int, first: int, rate: float, seconds: float) -> dict[bytes, float]:
+    """At ``rate`` a second whatever becomes of them; what each says → monotonic seconds at which it was sent."""
+    reader, writer = await _connected(port)
+    left: dict[bytes, float] = {}
+    began = time.monotonic()
+    for number in range(int(rate * seconds)):
+        wait = began + number / rate - time.monotonic()
+        if wait > 0:
+            await asyncio.sleep(wait)
+        left[b"P%07d" % (first + number)] = time.monotonic()
+        writer.write(publication(first + number))
+    taken = 0
+    while taken < 4 * len(left):
+        taken += len(await reader.read(65_536))  # PUBACKs of four bytes
+    writer.close()
+    return left
+
+
+async def _connected(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    body = field(b"MQTT") + b"\x04\x02\x00\x00" + field(b"publisher")
+    writer.write(b"\x10" + bytes([len(body)]) + body)
+    await reader.readexactly(4)
+    return reader, writer
 
 
 @asynccontextmanager
@@ -146,11 +170,35 @@ async def bench_mqtt(report: Report, scale: float) -> None:
                     await vms.until(SENSORS + count)
                 took, busy = time.monotonic() - began, child.cpu() - cpu
                 report.say("mqtt, 500 sensors, delivered", vms.deliveries / (time.monotonic() - began), "events/s")
-                report.say("mqtt: at the VMS", vms.deliveries, "events", f"must be {SENSORS + count:,}")
+                missing = SENSORS + count - vms.deliveries
+                report.say("mqtt: not at the VMS", missing, f"of {SENSORS + count:,}", "must be 0")
             report.say(f"mqtt: CPU per event, {name}", busy / count * 1e6, "µs")
             report.say(f"mqtt: RSS, {name}", child.memory()[0], "MiB")
             told = await status(folder)
-            report.say("mqtt: events kept", told["events"], "", f"must be {SENSORS + count:,}")
+            report.say(f"mqtt: lost, {name}", SENSORS + count - told["events"], f"of {SENSORS + count:,}", "must be 0")
+    await latency(report, scale)
+
+
+async def latency(report: Report, scale: float, rate: int = 500) -> None:
+    """From the publisher's byte to the VMS's, at a steady rate over all sensors."""
+    async with bridge(vms_open=True) as (child, broker, vms, _):
+        await publish(broker.port, SENSORS)
+        await vms.until(SENSORS)
+        began, cpu = time.monotonic(), child.cpu()
+        left = await steadily(broker.port, SENSORS, rate, max(4.0, 20 * scale))
+        busy = (child.cpu() - cpu) / (time.monotonic() - began)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(30):
+                while not left.keys() <= vms.arrived.keys():
+                    vms.woken.clear()
+                    await vms.woken.wait()
+        took = [(vms.arrived[each] - at) * 1000 for each, at in left.items() if each in vms.arrived]
+        cuts = statistics.quantiles(took, n=100)
+        for place, value in (("p50", cuts[49]), ("p95", cuts[94]), ("p99", cuts[98])):
+            report.say(f"mqtt at {rate}/s: publisher to VMS, {place}", value, "ms", "")
+        report.say(f"mqtt at {rate}/s: lost", len(left) - len(took), f"of {len(left):,}", "must be 0")
+        report.say(f"mqtt at {rate}/s: processor", busy * 100, "% of a core")
+        report.say(f"mqtt at {rate}/s: RSS", child.memory()[0], "MiB")
 
 
 async def alone() -> None:

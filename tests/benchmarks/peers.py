@@ -7,6 +7,7 @@ plate arrived; the readers note when each left: one clock, no agreement needed.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from typing import cast
@@ -31,6 +32,8 @@ _DECLARED = (
     b'"vehicle_identified","custom":true,"notify":true,"receive":false,"caps":{"can_be_triggered":false,'
     b'"can_record":false,"can_snapshot":false,"is_periodic":false}}]}'
 )
+
+_PLATE = re.compile(rb"P\d{7}")
 
 
 def request(number: int, sensor: int) -> bytes:
@@ -171,7 +174,8 @@ class _Taking(Exchange):
             answer, status = b"{}", b"200 OK"
         else:
             at = body.find(b'"license_plate":"')
-            plate = body[at + 17 : at + 25] if at >= 0 else body[body.find(b"P0") :][:8]
+            found = _PLATE.search(body, at if at >= 0 else 0)
+            plate = found[0] if found is not None else b""
             vms = self.vms
             if plate not in vms.arrived:
                 vms.arrived[plate] = time.monotonic()

@@ -38,8 +38,35 @@ def test_list_names_the_built_in_profiles_and_those_beside_the_site(
     capsys.readouterr()
     assert main(["profile", "list", "--json"]) == Code.DONE
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert {each["profile"] for each in told} == {file.stem for file in mappings.PROFILES.glob("*.yaml")} | {"box"}
-    assert all(each["examples"] for each in told)
+    listed = {each["profile"]: each for each in told if "profile" in each}
+    assert listed.keys() == {file.stem for file in mappings.PROFILES.glob("*.yaml")} | {"box"}
+    assert all(each["examples"] for each in listed.values())
+
+
+def test_list_says_what_tests_have_shown_of_what_is_built_in_and_of_connectors(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun()
+    capsys.readouterr()
+    assert main(["profile", "list", "--json"]) == Code.DONE
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    quality = {each.get("profile") or each["connector"]: each["quality"] for each in told}
+    assert quality["cammra"]["samples"] > 40
+    assert quality["cammra"]["reconnects"] is None, "does not apply"
+    assert quality["cammra"]["unknown"]
+    assert "mosquitto" in quality["mqtt"]["peers"]
+    assert quality["box"] is None, "a profile of one's own was not tested by us"
+    assert main(["profile", "list"]) == Code.DONE
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 100
+    (cammra,) = [line for line in lines if line.startswith("cammra ")]
+    assert " S..-" in cammra or " S..P" in cammra
+    assert any(line.startswith("mqtt ") for line in lines)
+
+
+def test_show_says_what_is_unknown_of_a_device(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["profile", "show", "comet"]) == Code.DONE
+    assert "UNKNOWN: What numbers other than 0" in capsys.readouterr().out
 
 
 def test_one_s_own_profile_goes_before_a_built_in_one_of_that_name(

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 
 import pytest
 
 from bridge.model import ConnectorId, Message, Position, Receipt, ReceiptKind
 from bridge.secret import Secret, SecretMissing, SecretRef
-from connectors.base import Address, Mode
+from connectors.base import Address, Connector, Mode
 from connectors.http import HttpAddress, HttpConnector, HttpSettings
 from connectors.tcp import TcpAddress, TcpConnector, TcpSettings
 
-BOUND = 10.0
+BOUND = 30.0
 """Seconds any wait of a test may take before it is a failure."""
 
 ACCEPTED = Receipt(ReceiptKind.ACCEPTED)
 LATER = Receipt(ReceiptKind.LATER, "full", after=0.01)
+
+AConnector = TypeVar("AConnector", bound="Listening")
 
 
 @dataclass
@@ -99,11 +103,18 @@ class Vault:
         return Secret(self.texts[ref], f"v{hash(self.texts[ref])}")
 
 
+class Listening(Connector, Protocol):
+    """A connector with a port. ``bound``: the address it really has, "" before."""
+
+    bound: str
+    counts: Counter[str]
+
+
 @dataclass
-class Way:
+class Way(Generic[AConnector]):
     """A running connector."""
 
-    connector: HttpConnector | TcpConnector
+    connector: AConnector
     inbox: Inbox
     link: Words
     task: asyncio.Task[None]
@@ -120,8 +131,8 @@ class Way:
 
 @asynccontextmanager
 async def running(
-    connector: HttpConnector | TcpConnector, inbox: Inbox | None = None, mode: Mode = Mode.TAKE
-) -> AsyncIterator[Way]:
+    connector: AConnector, inbox: Inbox | None = None, mode: Mode = Mode.TAKE
+) -> AsyncIterator[Way[AConnector]]:
     way_inbox, link = inbox or Inbox(), Words()
     task = asyncio.create_task(connector.run(way_inbox, link, mode))
     try:

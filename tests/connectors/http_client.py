@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-BOUND = 10.0
+BOUND = 30.0
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def modbus(
     *addresses: dict[str, object], host: str = "127.0.0.1", port: int = 502, **settings: object
 ) -> ModbusConnector:
     where: dict[str, object] = {} if "serial" in settings else {"host": host, "port": port}
-    usual: dict[str, object] = {"poll": "20 ms", "timeout": "300 ms"}
+    usual: dict[str, object] = {"poll": "20 ms", "timeout": "5 s"}
     return ModbusConnector(
         ConnectorId("plant"), ModbusSettings.model_validate({**usual, **where, **settings}), points(*addresses), Vault()
     )

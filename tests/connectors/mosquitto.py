@@ -38,6 +38,7 @@ class Mosquitto:
     """What ``mosquitto_pub`` and ``_sub`` are given besides."""
     port: int = 0
     _process: asyncio.subprocess.Process | None = field(default=None)
+    _clients: list[asyncio.subprocess.Process] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -85,6 +86,20 @@ class Mosquitto:
         words += ["-l"] if len(payloads) > 1 else ["-s"] if payloads[0] else ["-n"]
         await self._run("mosquitto_pub", words, lines if len(payloads) > 1 else lines[:-1])
 
+    async def begin_with_a_last_will(self, topic: str, will: str) -> asyncio.subprocess.Process:
+        """A client that is connected (it has heard what is retained under a topic of its own), and whose will the
+        broker publishes once it is killed."""
+        await self.publish("begin", "connected", retain=True)
+        words = ["-h", HOST, "-p", str(self.port), "-t", "begin", "--will-topic", topic, "--will-payload", will]
+        client = await asyncio.create_subprocess_exec(
+            program("mosquitto_sub"), *words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+        )
+        self._clients.append(client)
+        assert client.stdout is not None
+        async with asyncio.timeout(BOUND):
+            await client.stdout.readline()
+        return client
+
     async def _run(self, name: str, words: Sequence[str], given: bytes) -> None:
         process = await asyncio.create_subprocess_exec(
             program(name), *words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
@@ -102,6 +117,10 @@ async def mosquitto(folder: Path, *lines: str, options: Sequence[str] = ()) -> A
     try:
         yield broker
     finally:
+        for client in broker._clients:
+            if client.returncode is None:
+                client.kill()
+                await client.wait()
         await broker.kill()
 
 

@@ -75,6 +75,7 @@ def websocket(url: str, vault: Secrets | None = None, **settings: object) -> Web
         ConnectorId("omni"), WebSocketSettings.model_validate({"url": url, **settings}), [], vault or Vault()
     )
     made.backoff = Backoff(0.01, 0.05)
+    made.refused_pause = 0.02
     return made
 
 

@@ -71,9 +71,9 @@ class Port:
             env={**os.environ, **quiet}, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
 
-    async def counted(self, name: str, count: int = 1) -> None:
+    async def counted(self, name: str, count: int = 1, seconds: float = BOUND) -> None:
         """Wait until the connector has counted so many of these."""
-        async with asyncio.timeout(BOUND):
+        async with asyncio.timeout(seconds):
             while self.connector.counts[name] < count:
                 await asyncio.sleep(0.01)
 

@@ -91,6 +91,7 @@ async def life(site: Site, folder: Path, omni: SimulatedOmni, settings: dict[str
         await journal.close()
 
 
+@pytest.mark.shows("connector:http-poll", "kill")
 @pytest.mark.parametrize("order", ["any", "oldest"])
 async def test_whichever_point_it_dies_at(tmp_path: Path, order: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_poll_connector, "FINISH_WITHIN", 0.0)  # a kill waits for nobody

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from connectors.http import HttpAddress, digest
+from connectors.http import HttpAddress, HttpConnector, digest
 from connectors.http.digest import Answered, Gate, Verdict, parse, response_of
 from tests.connectors.conftest import Inbox, Vault, Way, http, running
 from tests.connectors.http_client import Answer, Sender, connected, post, request
@@ -62,6 +62,7 @@ async def ask(sender: Sender, path: str = "/gate", body: bytes = b"{}", method: 
 # --------------------------------------------------------------------------------------------- the standards' examples
 
 
+@pytest.mark.shows("connector:http", "samples")
 @pytest.mark.parametrize(
     ("algorithm", "response"),
     [
@@ -82,6 +83,7 @@ def test_the_example_of_rfc_7616_section_3_9_1(algorithm: str, response: bytes) 
     assert response_of(said, "http-auth@example.org", "GET", b"Circle of Life") == response
 
 
+@pytest.mark.shows("connector:http", "samples")
 def test_the_example_of_rfc_2617_section_3_5() -> None:
     said = parse(
         b'Digest username="Mufasa", realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", '
@@ -115,6 +117,7 @@ def test_what_is_no_answer_to_a_challenge_is_none(value: bytes) -> None:
 # -------------------------------------------------------------------------------------------------------- real clients
 
 
+@pytest.mark.shows("connector:http", "peer", peer="httpx")
 async def test_httpx_is_let_in_and_its_next_request_needs_no_second_asking() -> None:
     auth = httpx.DigestAuth("cam", "o:n e")
     async with running(http(GATE, vault=vault())) as way, httpx.AsyncClient(auth=auth) as client:
@@ -129,6 +132,7 @@ async def test_httpx_is_let_in_and_its_next_request_needs_no_second_asking() -> 
         assert way.connector.counts["refused"] == 1
 
 
+@pytest.mark.shows("connector:http", "peer", peer="curl")
 @curl
 @pytest.mark.parametrize("how", ["--digest", "--anyauth"])
 async def test_curl_is_let_in_with_a_long_body(how: str, tmp_path: Path) -> None:
@@ -393,7 +397,7 @@ async def test_neither_password_nor_answer_is_logged_or_kept(caplog: pytest.LogC
         _nowhere(way, caplog.text, header[-20:-2], CAM.partition(":")[2])
 
 
-def _nowhere(way: Way, text: str, *secrets: str) -> None:
+def _nowhere(way: Way[HttpConnector], text: str, *secrets: str) -> None:
     for secret in secrets:
         assert secret not in text
         assert secret not in repr(way.inbox.messages)

@@ -62,6 +62,7 @@ async def _drip(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.02)
 
 
+@pytest.mark.shows("connector:http", "isolation")
 async def test_a_head_that_never_ends_is_hung_up_on_while_others_are_served() -> None:
     async with (
         running(http(GATE, body_timeout="500 ms")) as way,
@@ -162,6 +163,7 @@ async def test_a_sender_that_hangs_up_while_it_is_waited_for_is_taken_all_the_sa
         assert inbox.kept[0].body == b'{"last":"words"}'
 
 
+@pytest.mark.shows("connector:http", "fuzzed", "isolation")
 async def test_two_thousand_malformed_requests_leave_other_senders_answered(caplog: pytest.LogCaptureFixture) -> None:
     chance = random.Random(7)
     async with running(http(GATE, {"path": "/other"}, body_timeout="1 s")) as way:

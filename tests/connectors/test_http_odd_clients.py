@@ -26,6 +26,7 @@ async def run_curl(*arguments: str) -> tuple[str, str]:
     return out.decode(), err.decode()
 
 
+@pytest.mark.shows("connector:http", "peer", peer="curl")
 @curl
 async def test_curl_that_expects_100_continue_gets_it_before_it_sends_its_body(tmp_path: Path) -> None:
     body = tmp_path / "body.json"
@@ -38,6 +39,7 @@ async def test_curl_that_expects_100_continue_gets_it_before_it_sends_its_body(t
         assert way.inbox.bodies == [body.read_bytes()]
 
 
+@pytest.mark.shows("connector:http", "peer", peer="curl")
 @curl
 async def test_curl_over_http_1_0_chunked_and_without_a_content_type_is_taken(tmp_path: Path) -> None:
     body = tmp_path / "body.json"
@@ -56,6 +58,7 @@ async def test_curl_over_http_1_0_chunked_and_without_a_content_type_is_taken(tm
         assert [message.content_type for message in way.inbox.messages][2:4] == [None, "text/html"]
 
 
+@pytest.mark.shows("connector:http", "peer", peer="curl")
 @curl
 async def test_curl_with_a_form_of_files_and_with_credentials_is_taken(tmp_path: Path) -> None:
     (tmp_path / "1.json").write_bytes(EVENT.data)

@@ -375,6 +375,7 @@ async def test_a_conditional_question_gets_a_short_answer(shelf: Shelf, inbox: B
 # ---------------------------------------------------------------------------------------------------- what goes wrong
 
 
+@pytest.mark.shows("connector:http-poll", "reconnects")
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
@@ -461,6 +462,7 @@ async def test_credentials_are_sent_and_never_shown(
     assert not [text for text in ("k-12345", "h-12345", "p-12345", "YnJpZGdlOnAtMTIzNDU") if text in shown]
 
 
+@pytest.mark.shows("connector:http-poll", "credentials")
 async def test_after_a_refusal_the_secret_is_read_anew(shelf: Shelf, inbox: Bookshelf) -> None:
     vault = Vault(token="old")
     shelf.before = lambda asked: None if asked.headers[b"authorization"] == b"Bearer new" else Answer(403)
@@ -568,6 +570,7 @@ OMNI: dict[str, Any] = {
 }
 
 
+@pytest.mark.shows("connector:http-poll", "samples", "credentials")
 async def test_the_events_of_an_omni_platform_are_read_by_graphql(inbox: Bookshelf) -> None:
     async with SimulatedOmni() as omni:
         for number in range(10):
@@ -591,6 +594,7 @@ CAMMRA = {
 }
 
 
+@pytest.mark.shows("connector:http-poll", "samples")
 @pytest.mark.parametrize("milliseconds", [False, True])
 async def test_the_memory_of_a_cammra_reader_is_read_by_search_cgi(inbox: Bookshelf, milliseconds: bool) -> None:
     async with SimulatedSearch(milliseconds=milliseconds) as memory:

@@ -67,6 +67,7 @@ def test_what_is_no_answer_is_said(body: bytes, words: str) -> None:
         document(body)
 
 
+@pytest.mark.shows("connector:http-poll", "fuzzed")
 @given(st.binary(max_size=300))
 def test_no_body_does_more_than_to_be_refused(body: bytes) -> None:
     for start in (b"", b"<", b'{"a":', b"<a>"):

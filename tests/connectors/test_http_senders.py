@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from bridge.model import Origin
-from connectors.http import HttpAddress
+from connectors.http import HttpAddress, HttpConnector
 from connectors.http.table import Table
 from tests.connectors.conftest import Vault, Way, http, http_addresses, running
 from tests.connectors.http_client import post
@@ -18,7 +18,7 @@ def basic(credentials: str, encoding: str = "utf-8") -> str:
     return "Basic " + base64.b64encode(credentials.encode(encoding)).decode()
 
 
-def origin(way: Way) -> Origin:
+def origin(way: Way[HttpConnector]) -> Origin:
     return way.inbox.messages[-1].origin
 
 

@@ -36,6 +36,7 @@ def vault() -> Vault:
     return Vault(ome=OME_KEY, github=GITHUB_KEY)
 
 
+@pytest.mark.shows("connector:http", "samples")
 @pytest.mark.parametrize(
     "shown",
     [
@@ -72,6 +73,7 @@ async def test_a_body_that_means_the_same_but_is_written_otherwise_is_refused() 
         assert way.inbox.messages == []
 
 
+@pytest.mark.shows("connector:http", "samples")
 async def test_githubs_own_example_is_taken_and_its_prefix_is_part_of_it() -> None:
     async with running(http(GITHUB, vault=vault())) as way:
         assert (await post(way.port, "/github", GITHUB_BODY, X_Hub_Signature_256=GITHUB_SIGNATURE)).status == 200

@@ -176,6 +176,7 @@ async def test_what_is_compressed_is_unpacked_as_it_comes(inbox: Inbox) -> None:
         assert inbox.bodies == [b"0", b"1", b"2"]
 
 
+@pytest.mark.shows("connector:http-stream", "samples")
 async def test_server_sent_events_as_the_standard_has_them(inbox: Inbox) -> None:
     """The examples of WHATWG HTML 9.2.6, and every kind of line end."""
     stream = (
@@ -367,6 +368,7 @@ async def test_a_heartbeat_keeps_the_connection(inbox: Inbox, sign: tuple[str, b
         assert link.said == [f"up: connected to {device.url}"]
 
 
+@pytest.mark.shows("connector:http-stream", "reconnects")
 async def test_it_is_said_once_when_it_is_away_and_once_when_it_is_back(inbox: Inbox) -> None:
     answers = 0
 
@@ -503,8 +505,7 @@ async def test_what_was_received_is_kept_when_it_is_stopped(inbox: Inbox) -> Non
         connector = http_stream(device.url, pictures="1 h")
         async with at_work(connector, inbox) as (link, stop):
             await link.hear("up")
-            await until(lambda: connector.counts["connections"] == 1)
-            await asyncio.sleep(0.3)
+            await until(lambda: connector._staying is not None and connector._staying._heard)  # it was read, and waits
             stop()
         assert inbox.bodies == [MOTION]
 
@@ -580,6 +581,7 @@ async def test_a_digest_is_answered_as_cameras_want_it(inbox: Inbox) -> None:
             await inbox.hold(1)
 
 
+@pytest.mark.shows("connector:http-stream", "credentials")
 async def test_refused_credentials_are_said_with_what_to_do_and_read_anew(inbox: Inbox) -> None:
     async def play(viewer: Viewer) -> None:
         if viewer.header("Authorization") != "Bearer new":

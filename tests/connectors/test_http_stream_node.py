@@ -62,6 +62,7 @@ async def node() -> AsyncIterator[str]:
         await program.wait()
 
 
+@pytest.mark.shows("connector:http-stream", "peer", peer="Node.js")
 async def test_events_go_on_where_a_connection_was_broken_off(inbox: Inbox) -> None:
     async with node() as url:
         connector = http_stream(f"{url}/events")
@@ -73,12 +74,14 @@ async def test_events_go_on_where_a_connection_was_broken_off(inbox: Inbox) -> N
         assert inbox.messages[0].origin.attributes == {"event": "tick"}
 
 
+@pytest.mark.shows("connector:http-stream", "peer", peer="Node.js")
 async def test_parts_are_found_in_chunks_of_any_kind(inbox: Inbox) -> None:
     async with node() as url, at_work(http_stream(f"{url}/parts"), inbox):
         await until(lambda: len(inbox.messages) == 30)
         assert inbox.bodies == [b"<Event><number>%d</number></Event>" % number for number in range(1, 31)]
 
 
+@pytest.mark.shows("connector:http-stream", "peer", peer="Node.js")
 async def test_lines_come_whole_and_in_order(inbox: Inbox) -> None:
     async with node() as url, at_work(http_stream(f"{url}/lines"), inbox):
         await inbox.hold(2000)

@@ -39,6 +39,7 @@ def events(inbox: Memory) -> list[tuple[object, object]]:
     return [(each["point"], each["on"]) for each in told(inbox) if "start" not in each]
 
 
+@pytest.mark.shows("connector:modbus", "peer", peer="pyModbusTCP")
 async def test_the_state_at_the_start_is_a_state_and_each_change_is_told_once(device: Panel) -> None:
     inbox = Memory()
     async with at_work(modbus(LEAK, port=device.port), inbox):
@@ -174,6 +175,7 @@ async def test_a_first_start_with_many_points_is_no_flood(device: Panel) -> None
     assert len({message.origin.place for message in inbox.kept}) == 300
 
 
+@pytest.mark.shows("connector:modbus", "peer", peer="pyModbusTCP")
 async def test_neighbours_are_asked_for_together_and_one_at_a_time(device: Panel) -> None:
     inbox = Memory()
     wanted = [{"input_register": number, "unit": unit} for unit in (1, 2) for number in (0, 1, 5, 40)]
@@ -361,10 +363,10 @@ async def test_a_state_is_told_again_where_that_is_wanted_and_says_that_nothing_
 
 async def test_a_probe_reads_everything_once_and_says_what_is_wrong_with_which_address(device: Panel) -> None:
     device.holes = {17}
-    (fine,) = await modbus(LEAK, {"coil": 9}, port=device.port).probe()
+    (fine,) = await modbus(LEAK, {"coil": 9}, port=device.port, poll="1 min").probe()
     assert fine.ok
     assert "2 points, a round takes" in fine.what
-    (refused,) = await modbus({"holding_register": 17}, port=device.port).probe()
+    (refused,) = await modbus({"holding_register": 17}, port=device.port, poll="1 min").probe()
     assert (refused.ok, refused.what) == (
         False, "unit 1 holding_register 17: illegal data address (exception 2)"
     )  # fmt: skip

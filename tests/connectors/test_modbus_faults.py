@@ -114,23 +114,26 @@ async def test_a_unit_that_its_gateway_does_not_reach_is_silent_and_the_others_g
 # -------------------------------------------------------------------------------------------------------------- silence
 
 
+@pytest.mark.shows("connector:modbus", "reconnects")
 async def test_a_device_that_cannot_be_reached_is_said_once_and_is_polled_when_it_is_back() -> None:
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         port = reserved.getsockname()[1]
         inbox = Memory()
-        async with at_work(modbus({"coil": 0}, port=port), inbox) as (link, _):
+        connector = modbus({"coil": 0}, port=port)
+        async with at_work(connector, inbox) as (link, _):
             await link.hear("cannot be connected to")
-            await asyncio.sleep(0.2)
+            await until(lambda: connector.counts["failed"] >= 5)
             assert len(link.said) == 1
 
 
 async def test_a_port_that_answers_no_syn_is_said_within_the_time_out() -> None:
     with black_hole() as port:
-        async with at_work(modbus({"coil": 0}, port=port), Memory()) as (link, _):
+        async with at_work(modbus({"coil": 0}, port=port, timeout="300 ms"), Memory()) as (link, _):
             assert "cannot be connected to within 0.3 s" in await link.hear("down")
 
 
+@pytest.mark.shows("connector:modbus", "reconnects")
 async def test_a_connection_that_is_closed_is_made_again_and_what_changed_meanwhile_is_told() -> None:
     on, closing = 0, asyncio.Event()
 
@@ -142,7 +145,7 @@ async def test_a_connection_that_is_closed_is_made_again_and_what_changed_meanwh
 
     async with scripted(answer) as device:
         inbox = Memory()
-        async with at_work(modbus({"coil": 0}, port=device.port), inbox) as (link, _):
+        async with at_work(modbus({"coil": 0}, port=device.port, timeout="1 s"), inbox) as (link, _):
             await inbox.hold(1)
             closing.set()
             await link.hear("closed the connection")
@@ -193,15 +196,15 @@ async def test_of_two_units_the_silent_one_is_a_fault_and_the_other_is_polled_as
     async with scripted(answer) as device:
         inbox = Memory()
         both = ({"coil": 0, "unit": 7}, {"coil": 0, "unit": 8})
-        async with at_work(modbus(*both, port=device.port, timeout="50 ms"), inbox) as (link, _):
-            assert await link.hear("unit 7 down") == "unit 7 down: does not answer within 0.05 s"
+        async with at_work(modbus(*both, port=device.port, timeout="500 ms"), inbox) as (link, _):
+            assert await link.hear("unit 7 down") == "unit 7 down: does not answer within 0.5 s"
             await inbox.hold(1)
             values[8] = 1
             await until(lambda: states(inbox) == [False, True])
             silent.clear()
             await link.hear("unit 7 up")
             silent.update((7, 8))
-            assert "is there, but unit 7, 8 does not answer" in await link.hear("down: 127")
+            await link.hear("is there, but unit 7, 8 does not answer")
     assert device.connections < 60
 
 
@@ -216,7 +219,7 @@ async def test_a_question_that_got_lost_is_asked_again_at_once_and_is_no_fault()
 
     async with scripted(answer) as device:
         inbox = Memory()
-        connector = modbus({"coil": 0}, port=device.port, timeout="50 ms", poll="10 min")
+        connector = modbus({"coil": 0}, port=device.port, timeout="1 s", poll="10 min")
         async with at_work(connector, inbox) as (link, _):
             await inbox.hold(1)
     assert other_than_up(link) == []
@@ -233,7 +236,7 @@ async def test_a_silent_unit_is_asked_ever_less_often_while_its_neighbour_is_pol
 
     async with scripted(answer) as device:
         both = ({"coil": 0, "unit": 7}, {"coil": 0, "unit": 8})
-        async with at_work(modbus(*both, port=device.port, timeout="20 ms", poll="10 ms"), Memory()) as (link, _):
+        async with at_work(modbus(*both, port=device.port, timeout="100 ms", poll="10 ms"), Memory()) as (link, _):
             await link.hear("unit 7 down")
             asked = len(device.questions)
             await until(lambda: len(device.questions) > asked + 50)
@@ -348,6 +351,7 @@ async def test_what_is_no_answer_is_a_fault_and_no_event_and_is_over_with_the_fi
     assert caplog.records == []
 
 
+@pytest.mark.shows("connector:modbus", "fuzzed")
 @pytest.mark.parametrize("framing", ["tcp", "rtu"])
 async def test_any_bytes_for_an_answer_are_an_answer_or_one_of_our_reasons(framing: str) -> None:
     """Right answers with some of their bytes changed, cut, or with others between; what is read of it is never 1."""

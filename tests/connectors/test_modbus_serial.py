@@ -72,6 +72,7 @@ async def told_everything(inbox: Memory, slave: Slave) -> None:
     assert found == {"coil 3": True, "discrete_input 4": True, "input_register 6.15": True}
 
 
+@pytest.mark.shows("connector:modbus", "peer", peer="libmodbus")
 async def test_all_four_tables_are_read_on_a_serial_line(slave: Slave, line: tuple[str, str]) -> None:
     inbox = Memory()
     async with at_work(modbus(*WANTED, serial=line[0], parity="none"), inbox) as (link, _):
@@ -79,6 +80,7 @@ async def test_all_four_tables_are_read_on_a_serial_line(slave: Slave, line: tup
     assert [each.partition(" ")[0] for each in link.said] == ["up:"]
 
 
+@pytest.mark.shows("connector:modbus", "peer", peer="libmodbus")
 async def test_all_four_tables_are_read_over_tcp_in_the_framing_of_the_line(
     slave: Slave, line: tuple[str, str]
 ) -> None:
@@ -130,6 +132,7 @@ async def test_a_line_that_another_connector_has_is_said_and_nothing_is_mixed_up
     assert other.messages == []
 
 
+@pytest.mark.shows("connector:modbus", "reconnects", "peer", peer="libmodbus")
 async def test_a_line_that_is_unplugged_is_said_and_is_opened_again_when_it_is_back(
     library: ctypes.CDLL, tmp_path: Path
 ) -> None:
@@ -137,7 +140,7 @@ async def test_a_line_that_is_unplugged_is_said_and_is_opened_again_when_it_is_b
     async with contextlib.AsyncExitStack() as stack:
         async with serial_pair(tmp_path) as (ours, theirs):
             slave = Slave(library, theirs, unit=3)
-            wanted = modbus({"coil": 3, "unit": 3}, serial=ours, parity="none")
+            wanted = modbus({"coil": 3, "unit": 3}, serial=ours, parity="none", timeout="1 s")
             link, _ = await stack.enter_async_context(at_work(wanted, inbox))
             await inbox.hold(1)
             await asyncio.to_thread(slave.stop)

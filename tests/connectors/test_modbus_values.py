@@ -17,6 +17,7 @@ def point(**address: object) -> Point:
     return points_of([ModbusAddress.model_validate(address)], "zero")[0]
 
 
+@pytest.mark.shows("connector:modbus", "samples")
 @pytest.mark.parametrize(
     ("registers", "settings", "value"),
     [
@@ -67,6 +68,7 @@ def test_scaled_values_are_told_without_the_digits_of_binary_fractions() -> None
     assert str(point(input_register=0, scale=0.1).read.value((3,))) == "0.3"
 
 
+@pytest.mark.shows("connector:modbus", "samples")
 @pytest.mark.parametrize(
     ("table", "written", "addressing", "wire"),
     [

@@ -34,6 +34,7 @@ def passwords(folder: Path) -> tuple[str, ...]:
     return ("allow_anonymous false", f"password_file {file}", f"acl_file {access}")
 
 
+@pytest.mark.shows("connector:mqtt", "credentials", "peer", peer="mosquitto")
 @VERSIONS
 async def test_a_refused_password_is_said_and_the_right_one_taken_as_soon_as_it_is_there(
     tmp_path: Path, inbox: Inbox, version: str, caplog: pytest.LogCaptureFixture
@@ -71,6 +72,7 @@ async def test_a_probe_says_whether_the_broker_lets_us_in(tmp_path: Path) -> Non
     assert (ok, "cannot be reached" in what) == (False, True)
 
 
+@pytest.mark.shows("connector:mqtt", "credentials")
 async def test_a_topic_the_broker_does_not_give_us_is_said_and_the_others_come(inbox: Inbox) -> None:
     """mosquitto's access list says nothing on subscribing, so this broker is a script."""
 
@@ -106,6 +108,7 @@ def secure(broker: Mosquitto) -> str:
     return f"mqtts://127.0.0.1:{broker.port}"
 
 
+@pytest.mark.shows("connector:mqtt", "peer", peer="mosquitto")
 @VERSIONS
 async def test_a_client_certificate_lets_us_in_over_tls(
     tmp_path: Path, inbox: Inbox, authority: Authority, version: str

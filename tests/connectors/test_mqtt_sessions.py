@@ -103,6 +103,57 @@ async def test_a_gateway_that_says_it_is_away_is_a_part_of_the_link_that_is_down
             await link.hear("frigate/available down: frigate/available says stopped")
             await until(lambda: b"x" in inbox.bodies)
             assert len([each for each in link.said if "frigate" in each]) == 1
+            assert inbox.bodies == [b"x"]
+
+
+async def test_what_a_gateway_says_is_a_message_where_a_sensor_s_topic_takes_it_in(
+    tmp_path: Path, inbox: Inbox
+) -> None:
+    async with mosquitto(tmp_path) as broker:
+        connector = mqtt(broker.url, "frigate/#", availability=[{"topic": "frigate/available"}])
+        async with at_work(connector, inbox) as (link, _):
+            await link.hear("up: connected")
+            await broker.publish("frigate/available", "offline")
+            await link.hear("frigate/available down")
+            await inbox.hold(1)
+            assert inbox.bodies == [b"offline"]
+
+
+@pytest.mark.needs("mosquitto_sub")
+@pytest.mark.shows("connector:mqtt", "peer", peer="mosquitto")
+async def test_the_last_will_of_a_gateway_that_is_killed_is_a_part_of_the_link_that_is_down(
+    tmp_path: Path, inbox: Inbox
+) -> None:
+    async with mosquitto(tmp_path) as broker:
+        connector = mqtt(broker.url, "z/leak", availability=[{"topic": "z/state"}])
+        async with at_work(connector, inbox) as (link, _):
+            await link.hear("up: connected")
+            gateway = await broker.begin_with_a_last_will("z/state", "offline")
+            await broker.publish("z/state", "online", retain=True)
+            await broker.publish("z/leak", "before")
+            await inbox.hold(1)
+            assert [each for each in link.said if "z/state" in each] == []
+            gateway.kill()
+            await gateway.wait()
+            assert await link.hear("z/state down") == "z/state down: z/state says offline"
+
+
+@VERSIONS
+async def test_no_more_than_so_many_wait_for_their_commit_and_the_rest_stays_with_the_broker(
+    tmp_path: Path, inbox: Inbox, version: str
+) -> None:
+    inbox.open.clear()
+    async with (
+        mosquitto(tmp_path, "allow_anonymous true", "max_queued_messages 0") as broker,
+        at_work(mqtt(broker.url, "plant/leak", version=version, in_flight=10), inbox) as (link, _),
+    ):
+        await link.hear("up: connected")
+        await broker.publish("plant/leak", *map(str, range(100)))
+        await inbox.hold(10)
+        inbox.open.set()
+        await inbox.hold(100)
+        assert inbox.most_at_once <= 10
+        assert inbox.bodies == [str(number).encode() for number in range(100)]
 
 
 # ------------------------------------------------------------------------------------------------- topics and sessions

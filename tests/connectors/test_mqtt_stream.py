@@ -24,6 +24,7 @@ def holding(data: bytes, version: MQTTProtocolVersion) -> AheadClient:
     return client
 
 
+@pytest.mark.shows("connector:mqtt", "fuzzed")
 @given(st.binary(max_size=60), VERSIONS)
 @example(b"\x32\x02\x00\x00", MQTTProtocolVersion.MQTTv5)
 @example(b"\x30\x02\xff\xff", MQTTProtocolVersion.MQTTv311)
@@ -35,6 +36,7 @@ def test_whatever_is_there_is_taken_or_left(data: bytes, version: MQTTProtocolVe
     assert sum(4 + len(each.topic) + len(each.payload) for each in taken) <= len(data)
 
 
+@pytest.mark.shows("connector:mqtt", "fuzzed")
 @given(st.binary(max_size=60), st.binary(max_size=60), VERSIONS)
 def test_what_stands_behind_a_packet_changes_nothing_in_it(
     topic: bytes, rest: bytes, version: MQTTProtocolVersion
@@ -50,6 +52,7 @@ def test_what_stands_behind_a_packet_changes_nothing_in_it(
         assert client.ahead is (cut > 0)
 
 
+@pytest.mark.shows("connector:mqtt", "isolation")
 @pytest.mark.needs("mosquitto", "mosquitto_pub")
 async def test_a_broker_that_is_a_black_hole_delays_no_other(tmp_path: Path, inbox: Inbox) -> None:
     async def hole(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -75,6 +75,7 @@ variants = st.builds(
 bodies = st.lists(st.sampled_from([EVENT, JPEG, PNG, BMP]), min_size=1, max_size=5, unique=True).map(tuple)
 
 
+@pytest.mark.shows("connector:http", "samples", "fuzzed")
 @given(bodies, variants)
 def test_any_variant_gives_the_same_parts_in_the_senders_order(parts: tuple[Part, ...], variant: Variant) -> None:
     assert split(write(parts, variant), variant.content_type) == parts
@@ -109,6 +110,7 @@ def test_a_last_boundary_that_was_cut_off_is_not_taken_for_data(cut: int) -> Non
     assert split(body[: len(body) - cut], CONTENT_TYPE) == (EVENT, JPEG)
 
 
+@pytest.mark.shows("connector:http", "fuzzed")
 @given(st.binary(max_size=400), st.text(max_size=60))
 def test_nothing_is_lost_of_a_body_that_cannot_be_split(body: bytes, content_type: str) -> None:
     parts = split(body, content_type)
@@ -117,6 +119,7 @@ def test_nothing_is_lost_of_a_body_that_cannot_be_split(body: bytes, content_typ
         assert [part.data for part in parts] == [body]
 
 
+@pytest.mark.shows("connector:http", "fuzzed")
 @given(
     st.lists(
         st.sampled_from([b"--", BOUNDARY, b"\r\n", b"\n", b":", b"Content-Length: 3", b" ", b"a", b"--" + BOUNDARY])

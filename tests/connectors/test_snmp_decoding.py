@@ -72,6 +72,7 @@ def version_2(told: list[tuple[tuple[int, ...], object]], community: bytes = b"c
     return message(v2c, community, pdu, 1)
 
 
+@pytest.mark.shows("connector:snmp", "samples", "fuzzed")
 @settings(max_examples=25)
 @given(varbinds, oids, st.integers(0, 2**32 - 1), st.binary(max_size=40), st.booleans())
 def test_version_2c_is_read_as_the_library_reads_it(
@@ -96,6 +97,7 @@ def ber_float(value: object) -> bool:
     return isinstance(value, rfc1902.Opaque) and ber.opaque_number(value.asOctets()) is not None
 
 
+@pytest.mark.shows("connector:snmp", "samples", "fuzzed")
 @settings(max_examples=25)
 @given(
     oids, st.ip_addresses(v=4), st.integers(0, 6), st.integers(0, 2**31 - 1), st.integers(0, 2**32 - 1),
@@ -129,6 +131,7 @@ def test_version_1_is_mapped_as_the_library_maps_it(
             assert as_version_1(found.trap) == (6, dotted(enterprise), specific), "and back again (RFC 3584 3.2)"
 
 
+@pytest.mark.shows("connector:snmp", "fuzzed")
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     for reads in (version_of, read, header_of, answer_to):
@@ -136,6 +139,7 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
             reads(data)
 
 
+@pytest.mark.shows("connector:snmp", "fuzzed")
 @given(st.data())
 def test_a_changed_byte_is_read_or_refused(data: st.DataObject) -> None:
     made = bytearray(version_2([(UPTIME, rfc1902.TimeTicks(1)), (TRAP, rfc1902.ObjectIdentifier((1, 3, 6))),

@@ -56,6 +56,7 @@ def ears() -> Version3:
     return Version3(OWN, 1234, known())
 
 
+@pytest.mark.shows("connector:snmp", "samples")
 def test_the_captured_ones_are_heard(ears: Version3) -> None:
     for data in (PROVEN_TRAP, OPEN_TRAP):
         heard = ears.hear(data, header_of(data), SOURCE)
@@ -67,6 +68,7 @@ def test_the_captured_ones_are_heard(ears: Version3) -> None:
     assert header_of(asked.answer).boots == 1234
 
 
+@pytest.mark.shows("connector:snmp", "fuzzed")
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_changed_bytes_are_heard_or_refused(ears: Version3, data: st.DataObject) -> None:

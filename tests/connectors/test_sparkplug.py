@@ -84,6 +84,8 @@ async def test_the_death_of_an_earlier_connection_says_so(number: int, stale: bo
     assert metrics(body) == [{"name": "(death)", "stale": True} if stale else {"name": "(death)"}]
 
 
+@pytest.mark.shows("profile:sparkplug", "fuzzed")
+@pytest.mark.shows("connector:mqtt", "fuzzed")
 @given(st.binary(max_size=300))
 def test_whatever_comes_is_read_or_refused(data: bytes) -> None:
     try:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 
 import pytest
 
 from connectors.backoff import Backoff
-from connectors.staying import Alive, Away, Ended, Staying
+from connectors.staying import REFUSED_PAUSE, Alive, Away, Ended, Staying
 from tests.connectors.outgoing import Told, until
 
 
@@ -56,7 +57,7 @@ async def lived(
     task = asyncio.create_task(staying.keep(open, converse, lambda gap: "again" if gap is not None else "first"))
     await until(stays.is_set)
     if lasting_is_alive:
-        await link.hear("up", times=len([word for word in link.said if word.startswith("up")]) or 1)
+        await until(lambda: link.said[-1].startswith("up"))
     task.cancel()
     await asyncio.wait({task})
     return link, backoff, staying
@@ -66,6 +67,17 @@ async def test_a_connection_that_lasted_is_made_again_at_once_and_nothing_is_sai
     link, backoff, _ = await lived(Ended("over"), Ended("over"))
     assert link.said == ["up: first"]
     assert (backoff.asked, backoff.resets) == (0, 2)
+
+
+async def test_of_a_gap_that_the_link_does_not_tell_one_line_is_logged_and_of_another_none(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG, "connectors")
+    await lived(Ended("over"))
+    assert caplog.messages == ["connector x: over; again"]
+    caplog.clear()
+    await lived(Ended("deaf", deaf=True), Away("a"), Away("b"))
+    assert caplog.messages == []
 
 
 async def test_one_that_ended_soon_is_said_and_made_again_after_a_pause() -> None:
@@ -110,7 +122,7 @@ async def test_a_refusal_is_not_tried_again_soon(refused: bool) -> None:
 
     task = asyncio.create_task(staying.keep(open, converse, str))
     await (link.hear("down") if refused else until(lambda: tries > 3))
-    await asyncio.sleep(0.05)
     task.cancel()
     await asyncio.wait({task})
+    assert (staying._pause(Away("no")) >= REFUSED_PAUSE) is refused
     assert (tries == 1) is refused

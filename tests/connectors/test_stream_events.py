@@ -73,6 +73,7 @@ def test_what_is_too_long_is_left_out_and_the_next_is_read(long: bytes, step: in
     assert "longer than 4096 bytes" in events.trouble
 
 
+@pytest.mark.shows("connector:http-stream", "fuzzed")
 @settings(max_examples=200, deadline=None)
 @given(
     lines=st.lists(

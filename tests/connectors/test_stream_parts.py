@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -94,6 +95,7 @@ def test_a_length_that_is_too_long_is_seen_when_nothing_more_comes(length: bytes
     assert [each.data for each in (*found, *stream.settle())] == [b"one", b"two"]
 
 
+@pytest.mark.shows("connector:http-stream", "fuzzed")
 @settings(max_examples=200, deadline=None)
 @given(
     bodies=st.lists(st.binary(max_size=60), min_size=1, max_size=6),
@@ -121,6 +123,7 @@ def test_the_parts_do_not_depend_on_where_the_stream_was_cut(
         assert found == bodies
 
 
+@pytest.mark.shows("connector:http-stream", "fuzzed")
 @settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=3000), st.sampled_from([MIXED, "multipart/mixed"]), st.integers(1, 64))
 def test_whatever_is_sent_work_and_memory_are_bounded(data: bytes, content_type: str, step: int) -> None:
@@ -190,3 +193,25 @@ def test_a_picture_without_a_document_is_a_message_and_said() -> None:
     (told,) = joining.feed(part(b"\xff\xd8\xff", "image/jpeg") + part(b"two")[:30])
     assert (told.body, told.content_type) == (b"\xff\xd8\xff", "image/jpeg")
     assert joining.trouble == "a picture came without a document before it"
+
+
+@pytest.mark.shows("connector:http-stream", "isolation")
+def test_a_large_part_that_comes_byte_by_byte_is_not_read_anew_with_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = Counter[str]()
+
+    def looks(data: bytes) -> bool:
+        looked["at it"] += 1
+        return is_whole(data)
+
+    monkeypatch.setattr("connectors.http_stream.parts.is_whole", looks)
+    stream = PartStream("multipart/mixed; boundary=b", 2**20)
+    stream.feed(b'--b\r\nContent-Type: application/json\r\n\r\n{"a":"' + b"A" * 300_000)
+    for _ in range(500):
+        stream.feed(b"A")
+        assert stream.settle() == []
+    assert looked["at it"] < 20
+    stream.feed(b'"}')
+    (part,) = stream.finish(clean=False)
+    assert part.data == b'{"a":"' + b"A" * 300_500 + b'"}'
+    stream.feed(b'--b\r\nContent-Type: application/json\r\n\r\n{"a":1}')
+    assert [each.data for each in stream.settle()] == [b'{"a":1}']

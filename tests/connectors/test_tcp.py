@@ -85,6 +85,7 @@ async def test_while_the_intake_does_not_keep_up_the_sender_is_held_back(inbox: 
         await drained
 
 
+@pytest.mark.shows("connector:tcp", "isolation")
 async def test_a_sender_that_is_held_back_does_not_hold_back_another() -> None:
     class Picky(Inbox):
         patient = True
@@ -248,6 +249,7 @@ def test_a_port_must_be_given() -> None:
 # ------------------------------------------------------------------------------------------------------- other framings
 
 
+@pytest.mark.shows("connector:tcp", "samples")
 @pytest.mark.parametrize(
     ("framing", "sent"),
     [

@@ -69,6 +69,7 @@ async def test_what_the_device_says_is_framed_and_kept_in_order(inbox: Inbox) ->
         assert link.said == [f"up: connected to 127.0.0.1:{port}"]
 
 
+@pytest.mark.shows("connector:tcp-client", "peer", peer="socat")
 @pytest.mark.needs("socat")
 async def test_a_device_that_is_not_ours_is_greeted_and_heard_again_after_it_was_away(
     inbox: Inbox, tmp_path: Path

@@ -69,6 +69,8 @@ def test_byte_by_byte_is_the_same_as_at_once() -> None:
     assert read([bytes([byte]) for byte in stream]) == read([stream]) == [NEW, LOST, EMPTY, PICTURE]
 
 
+@pytest.mark.shows("connector:tcp-client", "fuzzed")
+@pytest.mark.shows("connector:tcp", "fuzzed")
 @given(
     st.lists(st.one_of(objects, st.sampled_from(BETWEEN + GARBAGE), st.binary(max_size=8)), max_size=10),
     cuts,
@@ -79,6 +81,7 @@ def test_any_split_of_any_stream_gives_the_same_messages(stream: list[bytes], cu
     assert read(pieces_of(whole, cuts), most) == read([whole], most)
 
 
+@pytest.mark.shows("connector:tcp", "fuzzed")
 @given(
     st.lists(
         st.sampled_from([b"{", b"}", b'"', b"\\", b":", b",", b"[", b"]", b" ", b"a", b"1", b'{"', b"\xef"]),

@@ -96,6 +96,8 @@ alphabet = st.sampled_from(
 )
 
 
+@pytest.mark.shows("connector:tcp-client", "fuzzed")
+@pytest.mark.shows("connector:tcp", "fuzzed")
 @pytest.mark.parametrize("framing", ALL, ids=str)
 @given(stream=st.lists(alphabet, max_size=40), cuts=cuts, most=st.sampled_from([1, 7, 20, 1000]))
 def test_any_split_of_any_stream_gives_the_same_messages(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,6 +13,7 @@ import pytest
 from bridge.model import ConnectorId, Origin
 from connectors.base import Mode
 from connectors.datagrams.receiving import kernel_drops
+from connectors.datagrams.trouble import Trouble
 from connectors.udp import UdpAddress, UdpConnector, UdpSettings
 from tests.connectors.conftest import BOUND, LATER, Inbox, Vault
 from tests.connectors.outgoing import Told, at_work, until
@@ -47,6 +49,7 @@ async def test_each_datagram_is_a_message_as_it_came(inbox: Inbox) -> None:
         assert inbox.messages[0].origin == Origin("127.0.0.1")
 
 
+@pytest.mark.shows("connector:udp", "peer", peer="socat")
 @pytest.mark.needs("socat")
 async def test_a_sender_that_is_not_ours_is_heard(inbox: Inbox) -> None:
     async with hearing(udp(), inbox) as (port, _, _):
@@ -197,3 +200,13 @@ def test_a_sensor_hears_whom_its_address_names() -> None:
     assert address.matches(Origin("10.0.0.9"))
     assert not address.matches(Origin("10.0.1.9"))
     assert UdpAddress().matches(Origin("10.0.1.9"))
+
+
+def test_what_is_lost_after_a_port_was_opened_anew_is_added_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    counts: Counter[str] = Counter()
+    assert Trouble(ConnectorId("yard"), counts).lost("no room", 5)
+    anew = Trouble(ConnectorId("yard"), counts)
+    assert anew.lost("no room", 3)
+    assert not anew.lost("no room", 3)
+    assert counts == {"no room": 8}
+    assert "3 datagrams were lost, no room; 8 so far" in caplog.text

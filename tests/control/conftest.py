@@ -14,9 +14,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from bridge.control.answer import Refused
 from bridge.control.door import Door, open_door
 from bridge.control.recorder import Recorder
-from bridge.control.server import Control, Refused, serve
+from bridge.control.server import Control, serve
 from bridge.control.tap import Tap
 from bridge.journal.contract import DeliveryRecord, EventRecord, Query, Record
 from bridge.model import (

@@ -14,6 +14,7 @@ from tests.decide.conftest import VEHICLE, Bench, draft, site_of
 from tests.decide.test_decide import Says
 
 NOW = msgspec.structs.replace(VEHICLE, hold=0.0)
+FINAL = msgspec.structs.replace(NOW, rank=5)
 
 
 def test_a_held_message_is_collapsed_into_the_event_its_timer_raises(bench: Bench) -> None:
@@ -65,6 +66,36 @@ def test_a_later_message_with_nothing_worth_telling_is_collapsed(bench: Bench) -
     same = bench.say(draft(fields={"plate": "4AB1234", "lane": "2"}, collapse=NOW))
     assert (same.verdicts[0].fate, same.verdicts[0].event) == (Fate.COLLAPSED, raised.id)
     assert same.events == ()
+
+
+def test_a_worse_message_that_comes_late_changes_nothing_that_a_better_one_told(bench: Bench) -> None:
+    raised = bench.say(draft("4AB1284", fields={"plate": "4AB1284"}, collapse=FINAL)).events[0]
+    late = bench.say(draft("4AB1234", fields={"plate": "4AB1234"}, collapse=NOW))
+    assert (late.verdicts[0].fate, late.verdicts[0].event) == (Fate.COLLAPSED, raised.id)
+    assert late.events == ()
+
+
+def test_a_worse_message_that_comes_late_adds_what_was_not_known(bench: Bench) -> None:
+    raised = bench.say(draft("4AB1284", fields={"plate": "4AB1284"}, collapse=FINAL)).events[0]
+    late = bench.say(draft("4AB1234", fields={"plate": "4AB1234", "direction": "in"}, collapse=NOW)).events[0]
+    assert (late.id, late.changes, late.title) == (raised.id, ("direction",), raised.title)
+    assert (late.fields["plate"], late.fields["direction"]) == ("4AB1284", "in")
+
+
+def test_a_held_message_keeps_its_rank_when_its_event_is_raised(bench: Bench) -> None:
+    bench.say(draft("4AB1284", fields={"plate": "4AB1284"}, collapse=msgspec.structs.replace(FINAL, hold=1.5)))
+    bench.seconds = 1.5
+    assert len(bench.timer().events) == 1
+    late = bench.say(draft("4AB1234", fields={"plate": "4AB1234"}, collapse=NOW))
+    assert late.verdicts[0].fate is Fate.COLLAPSED
+
+
+def test_of_messages_of_one_rank_the_later_amends_again_and_again(bench: Bench) -> None:
+    bench.say(draft(fields={"plate": "A"}, collapse=NOW))
+    for plate in ("B", "C", "A"):
+        assert bench.say(draft(fields={"plate": plate}, collapse=NOW)).verdicts[0].fate is Fate.AMENDED
+    assert bench.say(draft(fields={"plate": "D"}, collapse=FINAL)).verdicts[0].fate is Fate.AMENDED
+    assert bench.say(draft(fields={"plate": "A"}, collapse=NOW)).verdicts[0].fate is Fate.COLLAPSED
 
 
 def test_an_amendment_that_is_more_urgent_is_an_event_of_its_own(bench: Bench) -> None:

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import bridge.clock
-import bridge.intake
+import bridge.intake.message_ids
 import connectors.framing.connection
 import connectors.http.app
 from bridge.cli.main import main
@@ -30,6 +30,6 @@ if __name__ == "__main__":
     for module in modules:
         assert module.datetime is datetime
         module.datetime = _Still
-    intake: Any = bridge.intake
-    intake.os = SimpleNamespace(urandom=bytes)  # so many zeros
+    ids: Any = bridge.intake.message_ids
+    ids.os = SimpleNamespace(urandom=bytes)  # so many zeros
     sys.exit(main(sys.argv[1:]))

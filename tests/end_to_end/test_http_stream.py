@@ -7,6 +7,8 @@ import random
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
+
 from bridge.simulator.secret_files import write_secrets
 from bridge.simulator.vxg import SimulatedVxg
 from tests.connectors.stream_server import Device, Viewer, part, playing
@@ -47,6 +49,7 @@ def place(folder: Path, vms: SimulatedVxg, device: Device, profile: str) -> None
     (folder / "site.yaml").write_text(SITE.format(vms=vms.base_url, stream=device.url, profile=profile))
 
 
+@pytest.mark.shows("connector:http-stream", "kill")
 async def test_events_with_ids_are_neither_lost_nor_doubled_when_the_bridge_is_killed(tmp_path: Path) -> None:
     chance = random.Random(SEED)
     asked_from: list[int] = []

@@ -75,6 +75,8 @@ class Books:
         return list(self.events.get(sensor, {}).values())
 
 
+@pytest.mark.shows("profile:contact", "peer", peer="pyModbusTCP")
+@pytest.mark.shows("connector:modbus", "kill", "peer", peer="pyModbusTCP")
 async def test_killed_while_points_change_each_change_is_told_once(tmp_path: Path, device: Panel) -> None:
     chance = random.Random(7)
     stopping = asyncio.Event()

@@ -141,5 +141,6 @@ async def connected(bridge: Bridge) -> None:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.shows("connector:mqtt", "kill", "peer", peer="mosquitto")
 async def test_nothing_the_broker_has_is_lost_or_doubled_when_the_bridge_is_killed(tmp_path: Path) -> None:
     await killed(tmp_path, KILLS, EACH, SEED)

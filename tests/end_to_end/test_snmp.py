@@ -84,6 +84,7 @@ async def shown(hooks: SimulatedWebhook, count: int, bridge: Bridge) -> list[str
     return titles(hooks)
 
 
+@pytest.mark.shows("profile:snmp", "peer", peer="net-snmp")
 async def test_an_alarm_and_its_end_are_one_pair_in_any_version(tmp_path: Path) -> None:
     async with SimulatedWebhook() as hooks:
         port = prepared(tmp_path, hooks)
@@ -128,6 +129,7 @@ async def test_a_dry_run_shows_traps_and_answers_no_inform(tmp_path: Path) -> No
         assert not hooks.record
 
 
+@pytest.mark.shows("connector:snmp", "kill")
 async def test_an_inform_told_twice_is_one_event_also_after_a_kill(tmp_path: Path) -> None:
     """Its sender did not hear that it was kept, for the bridge was killed, and says it again in the same words."""
     async with SimulatedWebhook() as hooks:

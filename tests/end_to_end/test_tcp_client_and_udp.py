@@ -34,6 +34,8 @@ sensors:
 """
 
 
+@pytest.mark.shows("connector:udp", "peer", peer="socat")
+@pytest.mark.shows("connector:tcp-client", "peer", peer="socat")
 async def test_what_they_say_becomes_events_and_the_way_back_is_found(tmp_path: Path) -> None:
     said, heard = tmp_path / "said", tmp_path / "heard"
     heard.touch()

@@ -27,10 +27,10 @@ from bridge.simulator.load import Load, LoadSettings
 from bridge.simulator.readers import Way
 from bridge.simulator.vxg import SimulatedVxg
 from bridge.simulator.vxg.faults import every_kind
-from tests.faults.killing import driving
 from tests.faults.service import real
 from tests.faults.service.machine import ROOT, Machine, Steward, install, run, wheels
 from tests.faults.service.stand_in import standing_in
+from tests.faults.ways.plates import driving
 
 HERE = Path(__file__).parent / "service"
 BEFORE = {"before-0": ["gate-0"], "before-1": ["gate-0", "gate-1"]}
@@ -193,6 +193,7 @@ async def new_credential_and_restart(yard: Yard) -> None:
 KINDS = ["stand-in", *(["systemd"] if not real.missing() else [])]
 
 
+@pytest.mark.shows("connector:http", "kill")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", ["stand-in"])
 async def test_killed_reloaded_and_restarted_under_load_nothing_is_lost(

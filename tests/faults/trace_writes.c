@@ -1,18 +1,23 @@
 /* Records what a process does to the files below one folder, so that the disk can be rebuilt as a power cut would
- * leave it. Preloaded by the tests; not part of the product.
+ * leave it, and what it says to the world and hears of it. Preloaded by the tests; not part of the product.
  *
  *   TRACE_ROOT    folder whose files are recorded (absolute, no symbolic links)
  *   TRACE_FILE    where the record goes (outside the folder)
  *   TRACE_IGNORE  "wal", "database", "media", "day-folder", "media-folder", "folder", "parent": a sync of this kind is swallowed, as if left out
  *
+ *   TRACE_NETWORK when set, what goes through its TCP and UDP sockets (IPv4) is recorded, too
+ *
  * A record: one byte kind, u32 length of path, path, u64 offset, u32 length of data, data. Kinds:
  *   O file made or opened for writing (offset 1: emptied)   W write   T truncate (offset: new size)
  *   S file synced   D folder synced   R renamed (data: new path)   U unlinked   M folder made   X folder removed
  *   A marker: bytes written to a file named "acknowledged" below TRACE_ROOT (which itself is not recorded)
+ *   N bytes said, I bytes heard on a socket (path: local port, ">", peer's address, ":", its port)
  *
  * One mutex around the call and its record: their order in the record is the order they happened in.
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -33,6 +39,7 @@ static char root[4096];
 static size_t root_length;
 static const char *ignore;
 static int record_fd = -1;
+static int network;
 
 #define REAL(name) ((__typeof__(&name))real(#name))
 static void *real(const char *name) { return dlsym(RTLD_NEXT, name); }
@@ -43,6 +50,7 @@ __attribute__((constructor)) static void start(void) {
     snprintf(root, sizeof root, "%s/", folder);
     root_length = strlen(root);
     ignore = getenv("TRACE_IGNORE");
+    network = getenv("TRACE_NETWORK") != NULL;
     record_fd = REAL(open)(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
@@ -138,6 +146,87 @@ int close(int fd) {
 
 static int known(int fd) { return record_fd >= 0 && fd >= 0 && fd < DESCRIPTORS && paths[fd] != NULL; }
 
+/* Whether fd is a socket that is recorded; then its two ends. `to`: where a datagram goes, if that is known. */
+static int ends_of(int fd, const struct sockaddr *to, char *text, size_t room) {
+    if (!network || record_fd < 0) return 0;
+    int saved = errno;
+    struct sockaddr_storage ours, theirs;
+    struct sockaddr_in *us = (struct sockaddr_in *)&ours, *them = (struct sockaddr_in *)&theirs;
+    socklen_t our_length = sizeof ours, their_length = sizeof theirs;
+    int found = getsockname(fd, (struct sockaddr *)&ours, &our_length) == 0 && ours.ss_family == AF_INET;
+    if (found && to) memcpy(&theirs, to, sizeof *them);
+    else if (found) found = getpeername(fd, (struct sockaddr *)&theirs, &their_length) == 0;
+    if (found && theirs.ss_family == AF_INET) {
+        char address[INET_ADDRSTRLEN];
+        inet_ntop(AF_INET, &them->sin_addr, address, sizeof address);
+        snprintf(text, room, "%d>%s:%d", ntohs(us->sin_port), address, ntohs(them->sin_port));
+    } else found = 0;
+    errno = saved;
+    return found;
+}
+
+static void passed(char kind, const char *ends, const struct iovec *parts, size_t count, ssize_t length) {
+    for (size_t i = 0; i < count && length > 0; i++) {
+        ssize_t some = (ssize_t)parts[i].iov_len < length ? (ssize_t)parts[i].iov_len : length;
+        record(kind, ends, 0, parts[i].iov_base, (uint32_t)some);
+        length -= some;
+    }
+}
+
+/* Said and recorded in one: no sync comes between. */
+#define SAYING(fd, to, parts, count, call) \
+    char ends[64]; \
+    if (!ends_of(fd, to, ends, sizeof ends)) return call; \
+    pthread_mutex_lock(&lock); \
+    ssize_t result = call; \
+    passed('N', ends, parts, count, result); \
+    pthread_mutex_unlock(&lock); \
+    return result;
+
+/* Nobody may be kept waiting while something is waited for: recorded afterwards. */
+#define HEARING(fd, parts, count, call) \
+    ssize_t result = call; \
+    char ends[64]; \
+    if (result > 0 && ends_of(fd, NULL, ends, sizeof ends)) { \
+        pthread_mutex_lock(&lock); \
+        passed('I', ends, parts, count, result); \
+        pthread_mutex_unlock(&lock); \
+    } \
+    return result;
+
+ssize_t send(int fd, const void *data, size_t length, int flags) {
+    struct iovec one = {(void *)data, length};
+    SAYING(fd, NULL, &one, 1, REAL(send)(fd, data, length, flags))
+}
+
+ssize_t sendto(int fd, const void *data, size_t length, int flags, const struct sockaddr *to, socklen_t to_length) {
+    struct iovec one = {(void *)data, length};
+    SAYING(fd, to, &one, 1, REAL(sendto)(fd, data, length, flags, to, to_length))
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
+    SAYING(fd, message->msg_name, message->msg_iov, message->msg_iovlen, REAL(sendmsg)(fd, message, flags))
+}
+
+static ssize_t write_socket(int fd, const void *data, size_t length) {
+    struct iovec one = {(void *)data, length};
+    SAYING(fd, NULL, &one, 1, REAL(write)(fd, data, length))
+}
+
+static ssize_t writev_socket(int fd, const struct iovec *parts, int count) {
+    SAYING(fd, NULL, parts, (size_t)count, REAL(writev)(fd, parts, count))
+}
+
+ssize_t recv(int fd, void *data, size_t length, int flags) {
+    struct iovec one = {data, length};
+    HEARING(fd, &one, 1, REAL(recv)(fd, data, length, flags))
+}
+
+ssize_t read(int fd, void *data, size_t length) {
+    struct iovec one = {data, length};
+    HEARING(fd, &one, 1, REAL(read)(fd, data, length))
+}
+
 static void wrote(int fd, const void *data, ssize_t length, off_t offset) {
     if (length <= 0) return;
     if (ends(paths[fd], "/acknowledged")) record('A', paths[fd], 0, data, (uint32_t)length);
@@ -145,7 +234,7 @@ static void wrote(int fd, const void *data, ssize_t length, off_t offset) {
 }
 
 ssize_t write(int fd, const void *data, size_t length) {
-    if (!known(fd)) return REAL(write)(fd, data, length);
+    if (!known(fd)) return write_socket(fd, data, length);
     pthread_mutex_lock(&lock);
     off_t offset = fcntl(fd, F_GETFL) & O_APPEND ? lseek(fd, 0, SEEK_END) : lseek(fd, 0, SEEK_CUR);
     ssize_t result = REAL(write)(fd, data, length);
@@ -175,7 +264,7 @@ static void gather(int fd, const struct iovec *parts, int count, ssize_t length,
 }
 
 ssize_t writev(int fd, const struct iovec *parts, int count) {
-    if (!known(fd)) return REAL(writev)(fd, parts, count);
+    if (!known(fd)) return writev_socket(fd, parts, count);
     pthread_mutex_lock(&lock);
     off_t offset = fcntl(fd, F_GETFL) & O_APPEND ? lseek(fd, 0, SEEK_END) : lseek(fd, 0, SEEK_CUR);
     ssize_t result = REAL(writev)(fd, parts, count);

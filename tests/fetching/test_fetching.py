@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.config.pictures import host_of
-from bridge.fetching import SILENT_TIMES, Fetcher
+from bridge.fetching import Fetcher
+from bridge.fetching.fetcher import SILENT_TIMES
 from bridge.linking import MOST_OF_AN_ITEM, host_shown
 from bridge.model import Part, ReceiptKind
 from tests.fetching.conftest import BOUND, JPEG, Open, settings, site

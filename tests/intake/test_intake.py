@@ -192,7 +192,7 @@ async def test_a_timer_that_cannot_be_decided_is_tried_again_and_stops_no_other(
 ) -> None:
     await door.now(door.intake.submit(message(door.clock, thing="car", hold=1.5, plate="A")))
     door.clock.seconds = 2.0
-    monkeypatch.setattr("bridge.intake.decide_timer", lambda *_: 1 // 0)
+    monkeypatch.setattr("bridge.intake.firing.decide_timer", lambda *_: 1 // 0)
     await door.intake.fire_due()
     monkeypatch.undo()
     door.clock.seconds = 63.0
@@ -215,4 +215,4 @@ async def test_an_end_that_is_put_off_again_and_again_is_one_timer_and_comes_whe
     door.clock.seconds += 0.2
     await door.now(door.intake.fire_due())
     assert not any(key.kind in ("condition", "ending") for key in door.journal.rows)
-    assert door.intake._timers == []
+    assert len(door.intake._timers) == 0

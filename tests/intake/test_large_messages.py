@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import msgspec
 import pytest
 
-from bridge.intake import LARGE
+from bridge.intake.reading import LARGE
 from bridge.model import Item, Malformed, Message, Origin, ReceiptKind
 from tests.intake.conftest import Words, message
 from tests.intake.test_intake import Door

@@ -14,16 +14,19 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from bridge.adoption import Adoption
 from bridge.decide import decide
 from bridge.decide.rules import Debounce, Suppress
 from bridge.intake import Intake
+from bridge.journal.contract import JournalError, Query, Record
 from bridge.journal.sqlite import SqliteJournal
-from bridge.model import CameraId, Delivered, MessageId, Receipt, ReceiptKind, SensorId, SiteId, Urgency, VmsId
+from bridge.model import CameraId, Delivered, Fate, MessageId, Receipt, ReceiptKind, SensorId, SiteId, Urgency, VmsId
 from bridge.profiles.expression import compile_expression
 from bridge.supervision import Conditions
 from tests.intake.conftest import HandClock, message, message_of, site_with_words
@@ -195,6 +198,66 @@ class LedgerMachine(RuleBasedStateMachine):
         while self.intake.decided_in_part or await self._something_is_due():
             await asyncio.sleep(0.001)
         assert await self.journal.undecided(None) is None
+
+    @rule(
+        said=st.lists(
+            st.one_of(
+                st.fixed_dictionaries({"id": st.integers(0, 30), "plate": st.sampled_from(["A", "B"])}),
+                st.fixed_dictionaries({"thing": st.sampled_from(["car 1", "car 2"]), "hold": st.just(1.5)}),
+                st.fixed_dictionaries(
+                    {
+                        "door": st.sampled_from(["1", "2"]),
+                        "state": st.sampled_from(["active", "active", "restored"]),
+                        "how": st.sampled_from(["slow", "often", "plain"]),
+                        "alarm": st.booleans(),
+                    }
+                ),
+            ),
+            min_size=1,
+            max_size=3,
+        ),
+        meanwhile=st.sampled_from(["nothing", "a kill", "a commit that fails"]),
+        after=st.integers(0, 3),
+    )
+    def nobody_listens_and_then_somebody_does(self, said: list[dict[str, object]], meanwhile: str, after: int) -> None:
+        """The first message is of several items, the others of one."""
+        self.run(self._say_to_nobody([said, *said]))
+        self.run(self._adopt(meanwhile, after))
+        books = self.run(books_of(self.journal, [SENSOR]))
+        assert not self.run(self._unknown()), "it was adopted, and is in quarantine too"
+        assert not books.fates()[Fate.QUARANTINED], "each item has the fate that its adoption gave it"
+
+    async def _say_to_nobody(self, said: list[object]) -> None:
+        self.intake.replace(msgspec.structs.replace(self.site, sensors={}))
+        for each in said:
+            receipt = await self.intake.submit(message_of(self.clock, each))
+            assert (receipt.kind, receipt.kept) == (ReceiptKind.UNKNOWN, True)
+            assert receipt.message is not None
+            self.acknowledged.append(receipt.message)
+        self.reload()
+
+    async def _adopt(self, meanwhile: str, after: int) -> None:
+        if meanwhile == "a commit that fails":
+            self.failing = errno.EIO
+            with pytest.raises(JournalError):
+                await self._replay()
+        elif meanwhile == "a kill":
+            replaying = asyncio.ensure_future(self._replay())
+            commits = self.commits
+            while self.commits == commits and not replaying.done():
+                await asyncio.sleep(0)
+            for _ in range(after):
+                await asyncio.sleep(0)
+            await self._reopen_copy()
+            await asyncio.gather(replaying, return_exceptions=True)
+        await self._replay()
+
+    async def _replay(self) -> None:
+        adoption = Adoption(self.journal, self.intake, self.clock)
+        await adoption.replay(self.journal.read(Query(what="quarantine", unknown=True)))
+
+    async def _unknown(self) -> list[Record]:
+        return [each async for each in self.journal.read(Query(what="quarantine", unknown=True))]
 
     @rule(doors=st.sets(st.sampled_from(["1", "2"])))
     def all_that_is_open_is_told(self, doors: set[str]) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from bridge.decide.decide import PIECE
 from bridge.intake import Intake
+from bridge.intake.remainders import AT_ONCE
 from bridge.journal.contract import MessageRecord, StateRow, Undecided, Undone
 from bridge.model import (
     Decision,
@@ -23,7 +24,6 @@ from bridge.model import (
     StateKey,
     Verdict,
 )
-from bridge.remainder import AT_ONCE
 from bridge.supervision import Conditions
 from tests.intake.conftest import message, message_of, site_with_words
 from tests.intake.test_intake import Door
@@ -230,5 +230,5 @@ async def test_facts_of_a_thousand_sensors_are_loaded_in_one_pass_over_them() ->
 
     names = [SensorId(Counted(f"sensor-{number}")) for number in range(300)]
     gate.journal.rows = {key: StateRow(key, b"x", 2e9) for key in (StateKey(name, "dedup", "x") for name in names)}
-    await gate.intake._load(names)
+    await gate.intake._facts.load(names)
     assert compared < 20 * len(names)

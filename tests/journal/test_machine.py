@@ -2,6 +2,9 @@
 
 Whatever is committed, claimed, settled, parked, failed and killed in whatever order: heads are the firsts of their
 lanes, the most urgent first, nothing is lost, nothing comes twice, and what may have been sent is ambiguous.
+
+Threads decide what a claim gets that is cancelled, or waits while several commit. So no rule is chosen, and nothing is
+drawn, by what is in flight: Hypothesis wants to see the same choices when it repeats a run.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from bridge.journal.contract import LaneHead, Parked, Undone
 from bridge.journal.sqlite import SqliteJournal
@@ -78,7 +81,7 @@ class JournalMachine(RuleBasedStateMachine):
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         async def bounded() -> T:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 return await work
 
         return self.runner.run(bounded())
@@ -217,10 +220,16 @@ class JournalMachine(RuleBasedStateMachine):
             if not heads:
                 self.lanes[lane][0].returned = True
 
-    @precondition(lambda self: self.flying)
-    @rule(data=st.data(), outcome=st.sampled_from(OUTCOMES), begin_next=st.booleans(), fails=st.sampled_from([0, 0, 1]))
-    def settle(self, data: st.DataObject, outcome: Outcome, begin_next: bool, fails: int) -> None:
-        lane = data.draw(st.sampled_from(list(self.flying)))
+    @rule(
+        pick=st.integers(0, 7),
+        outcome=st.sampled_from(OUTCOMES),
+        begin_next=st.booleans(),
+        fails=st.sampled_from([0, 0, 1]),
+    )
+    def settle(self, pick: int, outcome: Outcome, begin_next: bool, fails: int) -> None:
+        if not self.flying:
+            return
+        lane = list(self.flying)[pick % len(self.flying)]
         head = self.flying.pop(lane)
         if fails:
             self.bench.disk.fail()
@@ -268,11 +277,11 @@ class JournalMachine(RuleBasedStateMachine):
             assert head.lane.urgency == min(lane.urgency for lane in free)
             self.take_off(head)
 
-    @precondition(lambda self: self.dead)
-    @rule(data=st.data())
-    def replay(self, data: st.DataObject) -> None:
-        event, lane = data.draw(st.sampled_from(self.dead))
-        self.dead.remove((event, lane))
+    @rule(pick=st.integers(0, 7))
+    def replay(self, pick: int) -> None:
+        if not self.dead:
+            return
+        event, lane = self.dead.pop(pick % len(self.dead))
         assert self.run(self.journal.replay(event, lane.camera, now())) == 1
         self.ended[DeliveryState.DEAD] -= 1
         self.lanes[lane].append(Told(event))
@@ -343,4 +352,4 @@ def _machine(examples: int, steps: int) -> Any:
 
 
 TestJournalMachine = _machine(25, 30)
-TestJournalMachineAtLength = pytest.mark.slow(_machine(1000, 50))
+TestJournalMachineAtLength = pytest.mark.timeout(3600)(pytest.mark.slow(_machine(1000, 50)))

@@ -76,6 +76,7 @@ def facts(**other: object) -> Facts:
         "version": "0.1.0", "site": "harbour-depot", "mode": "take", "now": NOW, "totals": totals, "figures": held,
         "clips": {"waiting": 2, "made": 7, "gave up": 1}, "limit": 8 * 2**30,
         "refused": {(ConnectorId("lpr"), "overloaded"): 4}, "links": {"lpr": True, "tills": False},
+        "counts": {"lpr": {"refused": 2}, "tills": {}},
         "endpoints": [Endpoint("erp", True, 5, 10)], "parked_cameras": {"cloud": 2, "hook": 0},
         "parked_vms": {"cloud": False, "hook": True}, "conditions": 1, "sensors": 2,
         "heard": {SensorId("gate-lpr"): NOW - 1}, "live": True, "ready": False, "process": figures(),
@@ -114,6 +115,7 @@ def test_what_became_of_deliveries_and_how_long_they_took_is_told_by_vms() -> No
     assert families["vms_bridge_backlog_lanes"].value(vms="cloud", urgency="alarm") == 3
     assert families["vms_bridge_parked_cameras"].value(vms="cloud") == 2
     assert families["vms_bridge_connector_up"].value(connector="tills") == 0
+    assert families["vms_bridge_connector_counts_total"].value(connector="lpr", what="refused") == 2
     assert families["vms_bridge_messages_refused_total"].value(connector="lpr", reason="overloaded") == 4
 
 
@@ -127,7 +129,7 @@ def test_no_label_names_a_sensor_or_a_camera_unless_the_site_asks_for_it() -> No
     plain = read(page(counted(), facts()).decode())
     assert {label for family in plain.values() for label in family.labels()} == {
         "connector", "endpoint", "fate", "le", "mode", "outcome", "reason", "site", "state", "urgency", "version",
-        "vms",
+        "vms", "what",
     }  # fmt: skip
     asked = read(page(counted(("sensor", "camera")), facts()).decode())
     assert asked["vms_bridge_sensor_events_total"].value(sensor="gate-lpr") == 2

@@ -119,7 +119,7 @@ async def test_a_disk_that_never_answers_is_found_and_a_slow_one_is_not(
 
 async def test_an_intake_that_lets_nobody_pass_is_found(service: Service, clock: Clock) -> None:
     await clock.beat_came_through()
-    async with service.intake._loading:
+    async with service.intake._facts.line:
         clock.next_beat()
         await asyncio.sleep(0)
         clock.ahead = STUCK_AFTER + 5

@@ -34,6 +34,15 @@ def test_only_what_the_profile_names_is_read(bench: Any) -> None:
     assert bench("decode: [{lines: text}]").documents(b'{"a":1}') == [{"line": '{"a":1}'}]
 
 
+@pytest.mark.parametrize("order", ["[json, {lines: text}]", "[{lines: text}, json]"])
+def test_a_report_that_was_cut_off_is_no_text_where_devices_send_json_too(bench: Any, order: str) -> None:
+    tried = bench(f"decode: {order}")
+    found = tried.documents(b' {"water_leak": tr')
+    assert not any(isinstance(each, dict) for each in found)
+    assert "JSON" in found[0]
+    assert tried.documents(b"online") == [{"line": "online"}]
+
+
 def test_what_no_decoder_reads_says_why_for_each(bench: Any) -> None:
     (why,) = bench("decode: [json, xml]").documents(b"hello")
     assert "no JSON" in why

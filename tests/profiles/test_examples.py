@@ -17,6 +17,7 @@ from bridge.profiles.grammar import ProfileDocument
 EVERY = [(file, example) for file in sorted(mappings.PROFILES.glob("*.yaml")) for example in examples_of(file)]
 
 
+@pytest.mark.shows("profile:{file.stem}", "samples")
 @pytest.mark.parametrize(("file", "example"), EVERY, ids=[f"{file.stem}/{example.name}" for file, example in EVERY])
 def test_an_example_means_what_was_written_about_it_by_hand(file: Path, example: Example) -> None:
     profile = compile_profile(file.read_text("utf-8"), str(file))

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from bridge.model import CameraId, Finding, Findings, VmsId
 from bridge.secret import Secrets
-from bridge.vms.base import CameraSettings, VmsSettings
+from bridge.vms.base import CameraSettings, Capabilities, VmsSettings
 from bridge.vms.declaring import Declared
 
 
@@ -47,6 +47,7 @@ class Told:
 class Board(Told):
     """A VMS that takes anything."""
 
+    can = Capabilities(search=False, backdate=False, amend=False, picture=False)
     declared_as = declared = declare = None  # type: ignore[assignment]
 
     async def check(self, cameras: Sequence[CameraId]) -> Findings:

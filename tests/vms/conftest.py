@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from bridge.model import Clock, EventId, MessageId, SensorEvent, SensorId, SiteId
 from bridge.secret import Secret, SecretMissing, SecretRef
+from tests.vms.time_passes import pass_time
 
 
 def answer(status: int, body: bytes = b"", *headers: str) -> bytes:
@@ -30,6 +32,10 @@ CUT = "cut"
 """Close the connection instead of answering."""
 SILENCE = "silence"
 """Never answer."""
+OUTWAITED = "outwaited"
+"""Never answer, and let the time pass in which one waits for an answer."""
+BOUND = 30.0
+"""Seconds of a wait that is over at once unless something is broken."""
 
 
 class Played:
@@ -58,11 +64,11 @@ class Played:
         return [request.partition(b"\r\n\r\n")[2] for request in self.requests]
 
     async def until(self, requests: int) -> None:
-        async with asyncio.timeout(5), self.arrived:
+        async with asyncio.timeout(BOUND), self.arrived:
             await self.arrived.wait_for(lambda: len(self.requests) >= requests)
 
     async def until_ended(self, connections: int) -> None:
-        async with asyncio.timeout(5), self.arrived:
+        async with asyncio.timeout(BOUND), self.arrived:
             await self.arrived.wait_for(lambda: self.ended >= connections)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -83,7 +89,9 @@ class Played:
                 reply = self.script.pop(0) if self.script else self.otherwise
                 if callable(reply):
                     reply = reply(request)
-                if reply == SILENCE:
+                if reply in (SILENCE, OUTWAITED):
+                    if reply == OUTWAITED:
+                        pass_time()
                     await reader.read()
                     break
                 if isinstance(reply, str):
@@ -114,6 +122,15 @@ async def playing(context: ssl.SSLContext | None = None, host: str = "127.0.0.1"
         for writer in played.writers:
             writer.close()
         await asyncio.sleep(0)
+
+
+@contextmanager
+def nobody_there(port: int = 0, host: str = "127.0.0.1") -> Iterator[int]:
+    """A port at which nobody listens, and nobody else can meanwhile: it is taken. Connections are refused."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind((host, port))
+        yield taken.getsockname()[1]
 
 
 @pytest.fixture

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.model import EventId
-from bridge.vms.text import Encoding, Place, as_text, one_text, percent_encoded, shorten
+from bridge.vms.text import Encoding, Place, as_text, form_encoded, one_text, percent_encoded, shorten
 
 EVENT = EventId("0197c3-1.0")
 
@@ -107,3 +107,8 @@ def test_as_many_fields_are_kept_as_have_room_in_a_url() -> None:
     text = one_text(fields, 1000, EVENT, "url")
     assert text.endswith("pole 10: čččččččččč; ... [2989 more in event 0197c3-1.0]")
     assert 900 < len(percent_encoded(text)) <= 1000
+
+
+@given(st.text(max_size=200))
+def test_a_form_holds_what_the_standard_library_would_write(text: str) -> None:
+    assert form_encoded(text) == quote_plus(text, safe="", errors="replace")

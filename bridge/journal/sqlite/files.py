@@ -41,7 +41,7 @@ class Opened:
         checkpoint_pages: int = CHECKPOINT_PAGES,
         unmerged: int = UNMERGED,
     ) -> None:
-        _make(folder)
+        make_folder(folder)
         self.folder = folder
         self.lock = FolderLock.acquire(folder, node)
         self._connections: list[sqlite3.Connection] = []
@@ -94,10 +94,10 @@ class Opened:
         self.lock.release()
 
 
-def _make(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
     """Make the folder and those above it, each name durable in the one above."""
     if folder.is_dir():
         return
-    _make(folder.parent)
+    make_folder(folder.parent)
     folder.mkdir(mode=0o700, exist_ok=True)
     sync_folder(folder.parent)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
 
+from bridge.simulator.bad_day import BadDay
 from bridge.simulator.frigate.api import Api, Users
 from bridge.simulator.frigate.events import Camera, Event, Table
-from bridge.simulator.http_server import Answer, Asked, Connection, HttpServer
-from bridge.simulator.vxg.faults import Faults, Kind
+from bridge.simulator.http_server import Asked, Connection, HttpServer
+from bridge.simulator.vxg.faults import Faults
 
 CAMERAS = ("loading_dock", "front_gate", "boiler_room")
+
+
+FAILED = {
+    401: b'{"message":"Unauthorized"}',
+    500: b'{"success":false,"message":"An unknown error occurred"}',
+}
 
 
 class SimulatedFrigate:
@@ -37,10 +43,10 @@ class SimulatedFrigate:
         self.users = Users()
         self.api = Api(self.table, self.users, base)
         self.faults = Faults(seed)
+        self._day = BadDay(self.faults, FAILED)
         self.server = HttpServer(self._respond, host=host, port=port, keep_heads=record_bytes)
         self.asked: list[Asked] = []
         self._base = base
-        self._later: set[asyncio.TimerHandle] = set()
 
     @property
     def base_url(self) -> str:
@@ -58,42 +64,9 @@ class SimulatedFrigate:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for handle in self._later:
-            handle.cancel()
+        self._day.end()
         await self.server.stop()
 
     def _respond(self, asked: Asked, connection: Connection) -> None:
         self.asked.append(asked)
-        fault = self.faults.pick(asked.method, asked.path)
-        if fault is None:
-            connection.answer(self.api.answer(asked))
-            return
-        match fault.kind:
-            case Kind.CUT_BEFORE:
-                connection.cut()
-            case Kind.CUT_AFTER:
-                self.api.answer(asked)
-                connection.cut()
-            case Kind.SLOW | Kind.LATE_COMMIT:
-                self._after(fault.seconds, lambda: connection.answer(self.api.answer(asked)))
-            case Kind.LATE_ANSWER:
-                answer = self.api.answer(asked)
-                self._after(fault.seconds, lambda: connection.answer(answer))
-            case Kind.UNAUTHORIZED:
-                connection.answer(Answer(401, b'{"message":"Unauthorized"}'))
-            case Kind.THROTTLED:
-                connection.answer(Answer(429, headers=(("Retry-After", str(round(fault.seconds))),)))
-            case Kind.SERVER_ERROR:
-                connection.answer(Answer(500, b'{"success":false,"message":"An unknown error occurred"}'))
-            case Kind.UNAVAILABLE:
-                connection.answer(Answer(503, headers=(("Retry-After", str(round(fault.seconds))),)))
-            case Kind.BAD_GATEWAY:
-                connection.answer(Answer(502, b"<html><body>502 Bad Gateway</body></html>", "text/html"))
-
-    def _after(self, seconds: float, act: Callable[[], None]) -> None:
-        def due() -> None:
-            self._later.discard(handle)
-            act()
-
-        handle = asyncio.get_running_loop().call_later(seconds, due)
-        self._later.add(handle)
+        self._day.respond(asked, connection, lambda: self.api.answer(asked))

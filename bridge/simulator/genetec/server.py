@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from types import TracebackType
 
+from bridge.simulator.bad_day import BadDay
 from bridge.simulator.genetec.api import Api, Users
 from bridge.simulator.genetec.directory import Bookmark, Directory, Entity, Made, Raised, Triggered
 from bridge.simulator.http_server import Answer, Asked, Connection, HttpServer
-from bridge.simulator.vxg.faults import Faults, Kind
+from bridge.simulator.vxg.faults import Faults
 
 CAMERAS = ("00000001-0000-babe-0000-080023e940c6", "00000001-0000-babe-0000-080023e940c7")
 ALARM = "543b686c-06e1-4304-afa6-fcef50242a5e"
@@ -32,9 +32,9 @@ class SimulatedGenetec:
         self.users = Users()
         self.api = Api(self.directory, self.users)
         self.faults = Faults(seed)
+        self._day = BadDay(self.faults)
         self.server = HttpServer(self._respond, host=host, port=port)
         self.asked: list[Asked] = []
-        self._later: set[asyncio.TimerHandle] = set()
         self.on_made: Callable[[Made], None] | None = None
         """Told of each thing as it is made."""
 
@@ -61,38 +61,12 @@ class SimulatedGenetec:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for handle in self._later:
-            handle.cancel()
+        self._day.end()
         await self.server.stop()
 
     def _respond(self, asked: Asked, connection: Connection) -> None:
         self.asked.append(asked)
-        fault = self.faults.pick(asked.method, asked.path)
-        if fault is None:
-            connection.answer(self._answer(asked))
-            return
-        wait = (("Retry-After", str(round(fault.seconds))),)
-        match fault.kind:
-            case Kind.CUT_BEFORE:
-                connection.cut()
-            case Kind.CUT_AFTER:
-                self._answer(asked)
-                connection.cut()
-            case Kind.SLOW | Kind.LATE_COMMIT:
-                self._after(fault.seconds, lambda: connection.answer(self._answer(asked)))
-            case Kind.LATE_ANSWER:
-                answer = self._answer(asked)
-                self._after(fault.seconds, lambda: connection.answer(answer))
-            case Kind.UNAUTHORIZED:
-                connection.answer(Answer(401))
-            case Kind.THROTTLED:
-                connection.answer(Answer(429, headers=wait))
-            case Kind.SERVER_ERROR:
-                connection.answer(Answer(500))
-            case Kind.UNAVAILABLE:
-                connection.answer(Answer(503, headers=wait))
-            case Kind.BAD_GATEWAY:
-                connection.answer(Answer(502, b"<html><body>502 Bad Gateway</body></html>", "text/html"))
+        self._day.respond(asked, connection, lambda: self._answer(asked))
 
     def _answer(self, asked: Asked) -> Answer:
         before = len(self.directory.made)
@@ -101,11 +75,3 @@ class SimulatedGenetec:
             for made in self.directory.made[before:]:
                 self.on_made(made)
         return answer
-
-    def _after(self, seconds: float, act: Callable[[], None]) -> None:
-        def due() -> None:
-            self._later.discard(handle)
-            act()
-
-        handle = asyncio.get_running_loop().call_later(seconds, due)
-        self._later.add(handle)

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
 
+from bridge.simulator.bad_day import BadDay
 from bridge.simulator.http_server import Answer, Asked, Connection, HttpServer
 from bridge.simulator.milestone.analytics import take
 from bridge.simulator.milestone.gateway import Gateway, Users
 from bridge.simulator.milestone.source import DataSource
 from bridge.simulator.milestone.state import State
-from bridge.simulator.vxg.faults import Faults, Kind
+from bridge.simulator.vxg.faults import Faults
 
 GRAPHQL, TOPIC = "/graphql", "/topics/alerts"
 
@@ -36,6 +37,7 @@ class SimulatedMilestone:
         self.gateway = Gateway(self.state, self.users, now or (lambda: datetime.now(UTC)))
         self.source = DataSource(self.state)
         self.faults = Faults(seed)
+        self._day = BadDay(self.faults)
         self.server = HttpServer(self._respond, host=host, port=port, keep_heads=record_bytes)
         self.topics = {"alerts"}
         self.topic_base = ""
@@ -43,7 +45,6 @@ class SimulatedMilestone:
         self.asked: list[Asked] = []
         self.on_asked: Callable[[Asked, Answer], None] | None = None
         """Told of each request and its answer."""
-        self._later: set[asyncio.TimerHandle] = set()
 
     @property
     def base_url(self) -> str:
@@ -57,38 +58,13 @@ class SimulatedMilestone:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for handle in self._later:
-            handle.cancel()
+        self._day.end()
         await self.source.stop()
         await self.server.stop()
 
     def _respond(self, asked: Asked, connection: Connection) -> None:
         self.asked.append(asked)
-        fault = self.faults.pick(asked.method, asked.path)
-        if fault is None:
-            connection.answer(self._answer(asked))
-            return
-        match fault.kind:
-            case Kind.CUT_BEFORE:
-                connection.cut()
-            case Kind.CUT_AFTER:
-                self._answer(asked)
-                connection.cut()
-            case Kind.SLOW | Kind.LATE_COMMIT:
-                self._after(fault.seconds, lambda: connection.answer(self._answer(asked)))
-            case Kind.LATE_ANSWER:
-                answer = self._answer(asked)
-                self._after(fault.seconds, lambda: connection.answer(answer))
-            case Kind.UNAUTHORIZED:
-                connection.answer(Answer(401))
-            case Kind.THROTTLED:
-                connection.answer(Answer(429, headers=(("Retry-After", str(round(fault.seconds))),)))
-            case Kind.SERVER_ERROR:
-                connection.answer(Answer(500))
-            case Kind.UNAVAILABLE:
-                connection.answer(Answer(503, headers=(("Retry-After", str(round(fault.seconds))),)))
-            case Kind.BAD_GATEWAY:
-                connection.answer(Answer(502, b"<html><body>502 Bad Gateway</body></html>", "text/html"))
+        self._day.respond(asked, connection, lambda: self._answer(asked))
 
     def _answer(self, asked: Asked) -> Answer:
         answer = self._of(asked)
@@ -107,11 +83,3 @@ class SimulatedMilestone:
             self.state.posted.append(json.loads(asked.body))
             return Answer(200)
         return self.gateway.answer(asked)
-
-    def _after(self, seconds: float, act: Callable[[], None]) -> None:
-        def due() -> None:
-            self._later.discard(handle)
-            act()
-
-        handle = asyncio.get_running_loop().call_later(seconds, due)
-        self._later.add(handle)

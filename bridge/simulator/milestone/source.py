@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from bridge.simulator.milestone.state import State
 
+_TRIES = 20
+
 
 class DataSource:
     """``echo``: statistics, all or none. ``silent``: what comes is taken, and no echo given."""
@@ -24,11 +26,22 @@ class DataSource:
         self.on_line: Callable[[bytes], None] | None = None
 
     async def listen(self, host: str = "127.0.0.1") -> None:
-        """TCP and UDP at the same port."""
-        self._server = await asyncio.start_server(self._serve, host, self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        """TCP and UDP at the same port; of those that are free for the one, one that is free for both. Raises OSError
+        when a port that was asked for is taken."""
         loop = asyncio.get_running_loop()
-        self._datagrams, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), (host, self.port))
+        asked = self.port
+        for attempt in range(1, _TRIES + 1):
+            server = await asyncio.start_server(self._serve, host, asked)
+            port: int = server.sockets[0].getsockname()[1]
+            try:
+                self._datagrams, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), (host, port))
+            except OSError:
+                server.close()
+                if asked or attempt == _TRIES:
+                    raise
+            else:
+                self._server, self.port = server, port
+                return
 
     async def stop(self) -> None:
         if self._server is not None:

@@ -80,6 +80,8 @@ class Monitor:
         self.closes = 0.0
         self.last_event = 0
         self.lost_row = False
+        self._looked = True
+        self._ends = False
 
     @property
     def ready(self) -> bool:
@@ -89,9 +91,18 @@ class Monitor:
         """What was there before and not looked at yet is overwritten."""
         short = cause[:LONGEST_CAUSE].decode("utf-8", "surrogateescape")
         self.forced = score, short, text[:LONGEST_TEXT].decode("utf-8", "surrogateescape")
+        self._looked = self._ends = False
 
     def cancel(self) -> None:
         self.forced = None
+
+    def end(self) -> None:
+        """Its seconds are over: at once, or at the next picture where none was taken meanwhile. Seconds that are made
+        short for a test must not lose an alarm because this machine is busy; zmtrigger's own never do."""
+        if self._looked:
+            self.cancel()
+        else:
+            self._ends = True
 
     def picture(self, now: float, stays_open: float) -> str:
         """One picture was taken at ``now`` (monotonic). What zmtrigger says of it: "on", "off" or ""."""
@@ -100,6 +111,9 @@ class Monitor:
             self.alarmed = True
             self.closes = now + stays_open
             self._speak(*self.forced)
+            self._looked = True
+            if self._ends:
+                self.cancel()
             return said
         if self.alarmed and now >= self.closes:
             self.alarmed = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 
 from bridge.simulator.zoneminder.monitor import Monitor
 
@@ -20,6 +21,8 @@ class Trigger:
         self._second = second
         self.lines: list[bytes] = []
         self.lose = 0
+        self.on_line: Callable[[bytes], None] | None = None
+        """Told of each as it comes."""
         self.port = 0
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -59,6 +62,8 @@ class Trigger:
 
     def _take(self, line: bytes) -> None:
         self.lines.append(line)
+        if self.on_line is not None:
+            self.on_line(line)
         if self.lose:
             self.lose -= 1
             return
@@ -80,4 +85,4 @@ class Trigger:
         if pending is not None:
             pending.cancel()
         loop = asyncio.get_running_loop()
-        self._timers[monitor.number] = loop.call_later(seconds * self._second, monitor.cancel)
+        self._timers[monitor.number] = loop.call_later(seconds * self._second, monitor.end)

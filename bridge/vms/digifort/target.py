@@ -39,7 +39,12 @@ class DigifortTarget:
         ours = self._settings = cast(DigifortSettings, settings)
         # A trigger is now, gives no id, and no documented search tells of it [7, 9].
         self._can = Capabilities(
-            search=False, backdate=False, amend=False, picture=False, longest_text=ours.longest_message
+            search=False,
+            backdate=False,
+            amend=False,
+            picture=False,
+            longest_text=ours.longest_message,
+            by_hand="global events",
         )
         self._steps = Steps(ours, cameras)
         self._sender = sender_for(ours, secrets)
@@ -82,6 +87,9 @@ class DigifortTarget:
 
     def origin(self, camera: CameraId) -> Origin:
         """Where its API is."""
+        return split_url(self._settings.url)[0]
+
+    def clock(self) -> Origin:
         return split_url(self._settings.url)[0]
 
     @staticmethod

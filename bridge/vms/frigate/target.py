@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
 
 from bridge.model import (
@@ -14,12 +14,12 @@ from bridge.model import (
     Reach,
     Rejected,
     Search,
-    SensorEvent,
     Unanswered,
     VmsId,
 )
 from bridge.secret import Secrets
 from bridge.vms.base import CameraSettings, Capabilities, Request, VmsSettings
+from bridge.vms.by_record import ByRecord
 from bridge.vms.credentials import Discovered, Opens
 from bridge.vms.frigate.api import LARGEST_ANSWER, Api
 from bridge.vms.frigate.doing import Doing
@@ -29,14 +29,14 @@ from bridge.vms.frigate.settings import FrigateCamera, FrigateSettings
 from bridge.vms.frigate.steps import Step, Steps
 from bridge.vms.http import Origin, sender_for, split_url
 from bridge.vms.http.reaching import reaches
-from bridge.vms.recorded import Held, Query, Recorded
 
 
-class FrigateTarget:
+class FrigateTarget(ByRecord):
     """One Frigate. Belongs to one event loop."""
 
     Settings: ClassVar[type[VmsSettings]] = FrigateSettings
     Camera: ClassVar[type[CameraSettings]] = FrigateCamera
+    _record: FrigateRecord
 
     @classmethod
     def reaches(cls, settings: VmsSettings, cameras: Mapping[CameraId, CameraSettings]) -> Sequence[Reach]:
@@ -64,6 +64,7 @@ class FrigateTarget:
             picture=False,
             settle_after=ours.settle_after,
             longest_text=ours.description_limit,
+            media=("pictures", "clips", "video"),
         )
         self._steps = Steps(ours, cameras)
         self._sender = sender_for(ours, secrets, LARGEST_ANSWER)
@@ -112,6 +113,9 @@ class FrigateTarget:
         """Where its API is."""
         return split_url(self._settings.url)[0]
 
+    def clock(self) -> Origin:
+        return split_url(self._settings.url)[0]
+
     @staticmethod
     async def discover(settings: VmsSettings, credentials: str, secrets: Secrets) -> Sequence[Discovered]:
         """Its cameras. Raises CannotDiscover."""
@@ -130,22 +134,6 @@ class FrigateTarget:
         from bridge.vms.frigate.privilege import opens
 
         return opens(text)
-
-    def recorded(self, query: Query) -> AsyncIterator[Recorded]:
-        """Frigate's own events, as ``bridge.vms.recorded`` says; so are the next four."""
-        return self._record.recorded(query)
-
-    async def recorded_as(self, camera: CameraId, remote_id: str) -> Recorded | None:
-        return await self._record.recorded_as(camera, remote_id)
-
-    async def held(self, event: Recorded, before: float, after: float) -> Sequence[Held]:
-        return await self._record.held(event, before, after)
-
-    def fetch(self, camera: CameraId, held: Held) -> AsyncIterator[bytes]:
-        return self._record.fetch(camera, held)
-
-    def told(self, camera: CameraId, revisions: Sequence[SensorEvent]) -> Mapping[str, str]:
-        return self._record.told(camera, revisions)
 
     async def close(self) -> None:
         await self._record.close()

@@ -39,7 +39,12 @@ class GenetecTarget:
         ours = self._settings = cast(GenetecSettings, settings)
         # It tells nothing of what it was sent: no documented report has the text of an event or bookmark [8].
         self._can = Capabilities(
-            search=False, backdate=ours.at_its_time, amend=False, picture=False, longest_text=ours.longest_url
+            search=False,
+            backdate=ours.at_its_time,
+            amend=False,
+            picture=False,
+            longest_text=ours.longest_url,
+            by_hand=_by_hand(ours),
         )
         self._steps = Steps(ours, cameras)
         self._sender = sender_for(ours, secrets)
@@ -80,6 +85,9 @@ class GenetecTarget:
         """Where the Web SDK is."""
         return split_url(self._settings.url)[0]
 
+    def clock(self) -> Origin:
+        return split_url(self._settings.url)[0]
+
     @staticmethod
     async def discover(settings: VmsSettings, credentials: str, secrets: Secrets) -> Sequence[Discovered]:
         """The cameras. Raises CannotDiscover."""
@@ -105,3 +113,8 @@ class GenetecTarget:
     def _below(self, request: Request) -> str:
         """The path below the base URI."""
         return request.url.removeprefix(self._settings.url)
+
+
+def _by_hand(settings: GenetecSettings) -> str:
+    ways = {way for each in (settings.otherwise, *settings.sends) for way in each.ways}
+    return " and ".join(what for way, what in (("event", "custom events"), ("alarm", "alarms")) if way in ways)

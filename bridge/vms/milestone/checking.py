@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from bridge.model import CameraId, Finding
+from bridge.vms.datagrams import Datagrams
 from bridge.vms.http import Answer, NotSent, Sender, SendingError, split_url
 from bridge.vms.milestone.discovery import Camera
 from bridge.vms.milestone.gateway import Gateway, Refused
@@ -76,6 +77,13 @@ async def _reached(settings: MilestoneSettings, sender: Sender) -> Finding:
 async def _source(settings: MilestoneSettings) -> Finding:
     host, port = address(settings.generic)
     if settings.generic.startswith("udp:"):
+        datagrams = Datagrams(settings.generic)
+        try:
+            await datagrams.reach(settings.timeout)
+        except NotSent as error:
+            return Finding(False, error.why, settings.generic, "see generic: the name, or the way there")
+        finally:
+            datagrams.close()
         return Finding(True, "whether datagrams arrive cannot be asked", settings.generic)
     try:
         async with asyncio.timeout(settings.timeout):

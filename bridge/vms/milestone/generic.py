@@ -1,6 +1,6 @@
 """Generic events: a line of text to a data source of the Event Server, and the echo it is set to give [10].
 
-Not over ``plain.PlainSocket``: one connects, sends and closes here, and an echo may end without a line's end."""
+Over TCP not with ``plain.PlainSocket``: one connects, sends and closes here, and an echo may lack a line's end."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from bridge.model import Action, Ambiguous, CameraId, Delivered, Delivery, Outcome, Rejected, Retry
 from bridge.vms.base import PLAIN
+from bridge.vms.datagrams import Datagrams
 from bridge.vms.milestone.settings import MilestoneCamera, MilestoneSettings
 from bridge.vms.milestone.steps import Kind, Step
 from bridge.vms.milestone.words import Words
@@ -49,11 +50,15 @@ class Generic:
         return (step,)
 
 
+async def throw(step: Step, datagrams: Datagrams, seconds: float) -> Outcome:
+    """Hand it over as a datagram. Raises SendingError."""
+    await datagrams.write(step.body, seconds)
+    return Delivered(note="nobody answers a datagram: whether it arrived is not known")
+
+
 async def say(step: Step, settings: MilestoneSettings) -> Outcome:
     """Connect, send, hear the echo, close. Never raises."""
     host, port = address(step.url)
-    if step.url.startswith("udp:"):
-        return await _datagram(host, port, step.body, settings.timeout)
     where = step.url.removeprefix("tcp://")
     end = asyncio.get_running_loop().time() + settings.timeout
     try:
@@ -94,19 +99,3 @@ async def _echo(reader: asyncio.StreamReader, body: bytes, expected: str) -> Out
                 return Rejected("XProtect has no generic event that matches; make one in the Management Client")
             return Delivered(note=f"{statistics[1].decode()} generic events matched")
     return Ambiguous("the echo is not the one that echo says")
-
-
-async def _datagram(host: str, port: int, data: bytes, seconds: float) -> Outcome:
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(seconds):
-            transport, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, remote_addr=(host, port))
-    except TimeoutError:
-        return Retry(f"{host} is not found in time", away=True)
-    except OSError as error:
-        return Retry(f"{host}: {error.strerror or 'the name is not known'}", away=True)
-    try:
-        transport.sendto(data)
-    finally:
-        transport.close()  # after what is still to be written
-    return Delivered(note="nobody answers a datagram: whether it arrived is not known")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bridge.model import Blocked, Outcome
+from bridge.vms.datagrams import Datagrams
 from bridge.vms.http import Sender, SendingError, split_url
 from bridge.vms.milestone.ai_bridge import Topic
 from bridge.vms.milestone.answers import analytics, failure, made
 from bridge.vms.milestone.gateway import Gateway, Refused
-from bridge.vms.milestone.generic import say
+from bridge.vms.milestone.generic import say, throw
 from bridge.vms.milestone.settings import MilestoneSettings
 from bridge.vms.milestone.steps import Kind, Step
 
@@ -20,11 +21,14 @@ class Sending:
         self._settings = settings
         self._gateway = gateway
         self._topic = Topic(sender, settings.timeout)
+        self._datagrams = Datagrams(settings.generic) if settings.generic.startswith("udp:") else None
 
     async def send(self, step: Step, urgent: bool) -> Outcome:
         """Never raises."""
         try:
             match step.kind:
+                case Kind.GENERIC if self._datagrams is not None:
+                    return await throw(step, self._datagrams, self._settings.timeout)
                 case Kind.GENERIC:
                     return await say(step, self._settings)
                 case Kind.ANALYTICS:
@@ -51,3 +55,7 @@ class Sending:
         assert self._gateway is not None
         answer = await self._gateway.ask(step.method, step.path, step.headers, step.body, urgent)
         return made(answer, step.amends)
+
+    def close(self) -> None:
+        if self._datagrams is not None:
+            self._datagrams.close()

@@ -18,6 +18,8 @@ OVER_THE_GATEWAY = ("alarms", "events", "bookmarks")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 LONGEST = 3600.0
 """Seconds a bookmark may begin before its event, or end after it."""
+LONGEST_DATAGRAM = 15_000
+"""Characters, of up to four bytes each, of the 65,507 bytes that a datagram holds (RFC 768; RFC 791)."""
 
 
 def _guid(text: str) -> str:
@@ -182,6 +184,8 @@ class MilestoneSettings(OutboundSettings):
         needed = {"analytics": "event_server", "generic": "generic", "ai-bridge": "ai_bridge"}.get(self.way, "gateway")
         if not getattr(self, needed):
             raise ValueError(f"way {self.way} needs {needed}")
+        if self.way == "generic" and self.generic.startswith("udp:") and self.text_limit > LONGEST_DATAGRAM:
+            raise ValueError(f"over udp:// a text has {LONGEST_DATAGRAM} characters at most: a datagram holds no more")
         if self.way == "ai-bridge" and not self.topic:
             raise ValueError("way ai-bridge needs topic")
 

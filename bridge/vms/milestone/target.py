@@ -33,6 +33,12 @@ class _Way(Protocol):
 
 _BACKDATES = ("analytics", "bookmarks")
 _TAKES_PICTURES = ("analytics", "ai-bridge")
+_BY_HAND = {
+    "analytics": "analytics events",
+    "events": "user-defined events",
+    "generic": "generic events",
+    "ai-bridge": "the topic of a registered app",
+}
 
 
 class MilestoneTarget:
@@ -60,6 +66,8 @@ class MilestoneTarget:
             picture=ours.pictures and ours.way in _TAKES_PICTURES,
             settle_after=ours.settle_after,
             longest_text=ours.text_limit,
+            lists=bool(ours.gateway),
+            by_hand=_BY_HAND.get(ours.way, ""),
         )
         words = Words(ours)
         self._way: _Way
@@ -121,6 +129,10 @@ class MilestoneTarget:
             return origin_of(False, *address(settings.generic))
         return split_url(settings.place)[0]
 
+    def clock(self) -> Origin | None:
+        """What takes events elsewhere may take any request for one; the gateway is asked."""
+        return split_url(self._settings.gateway)[0] if self._settings.gateway else None
+
     def recorded(self, query: Query) -> AsyncIterator[Recorded]:
         """XProtect's own alarms, or events, as ``bridge.vms.recorded`` says; so are the next two."""
         return self._record.recorded(query)
@@ -151,4 +163,5 @@ class MilestoneTarget:
         return opens(text)
 
     async def close(self) -> None:
+        self._sending.close()
         await self._sender.close()

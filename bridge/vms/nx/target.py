@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
 
 from bridge.model import (
@@ -14,13 +14,13 @@ from bridge.model import (
     Reach,
     Rejected,
     Search,
-    SensorEvent,
     Unanswered,
     VmsId,
 )
 from bridge.secret import Secrets
 from bridge.units import said_size
 from bridge.vms.base import CameraSettings, Capabilities, Request, VmsSettings
+from bridge.vms.by_record import ByRecord
 from bridge.vms.credentials import Discovered, Opens
 from bridge.vms.http import Origin, sender_for
 from bridge.vms.http.reaching import reaches
@@ -30,14 +30,14 @@ from bridge.vms.nx.search import Finder
 from bridge.vms.nx.sending import Sending
 from bridge.vms.nx.settings import NxCamera, NxSettings
 from bridge.vms.nx.steps import Step, Steps
-from bridge.vms.recorded import Held, Query, Recorded
 
 
-class NxTarget:
+class NxTarget(ByRecord):
     """One site of Nx, asked through one of its servers or the cloud. Belongs to one event loop."""
 
     Settings: ClassVar[type[VmsSettings]] = NxSettings
     Camera: ClassVar[type[CameraSettings]] = NxCamera
+    _record: NxRecord
 
     @classmethod
     def reaches(cls, settings: VmsSettings, cameras: Mapping[CameraId, CameraSettings]) -> Sequence[Reach]:
@@ -75,6 +75,7 @@ class NxTarget:
             picture=False,
             settle_after=ours.settle_after,
             longest_text=ours.description_limit,
+            media=("pictures",) if bookmarks else (),
         )
         self._steps = Steps(ours, cameras)
         self._sender = sender_for(ours, secrets)
@@ -122,28 +123,16 @@ class NxTarget:
         """Where its server, or the relay, is."""
         return self._api.origin
 
+    def clock(self) -> Origin | None:
+        """The relay's clock is not the server's."""
+        return self._api.origin if self._settings.cloud is None else None
+
     @staticmethod
     async def discover(settings: VmsSettings, credentials: str, secrets: Secrets) -> Sequence[Discovered]:
         """The devices. Raises CannotDiscover."""
         from bridge.vms.nx.discovery import discover
 
         return await discover(cast(NxSettings, settings), credentials, secrets)
-
-    def recorded(self, query: Query) -> AsyncIterator[Recorded]:
-        """Nx's bookmarks, as ``bridge.vms.recorded`` says; so are the next four."""
-        return self._record.recorded(query)
-
-    async def recorded_as(self, camera: CameraId, remote_id: str) -> Recorded | None:
-        return await self._record.recorded_as(camera, remote_id)
-
-    async def held(self, event: Recorded, before: float, after: float) -> Sequence[Held]:
-        return await self._record.held(event, before, after)
-
-    def fetch(self, camera: CameraId, held: Held) -> AsyncIterator[bytes]:
-        return self._record.fetch(camera, held)
-
-    def told(self, camera: CameraId, revisions: Sequence[SensorEvent]) -> Mapping[str, str]:
-        return self._record.told(camera, revisions)
 
     @staticmethod
     def logs_in(settings: VmsSettings) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar, cast
 
@@ -23,18 +23,17 @@ from bridge.model import (
     Rejected,
     Retry,
     Search,
-    SensorEvent,
     Unanswered,
     VmsId,
 )
 from bridge.secret import Secrets
 from bridge.units import said_size
 from bridge.vms.base import CameraSettings, Capabilities, Request, VmsSettings
+from bridge.vms.by_record import ByRecord
 from bridge.vms.credentials import Discovered, Opens
 from bridge.vms.declaring import Declared
 from bridge.vms.http import Origin, SendingError, sender_for
 from bridge.vms.http.reaching import reaches
-from bridge.vms.recorded import Held, Query, Recorded
 from bridge.vms.vxg.account import Account, Unusable
 from bridge.vms.vxg.answers import failure, refusal
 from bridge.vms.vxg.checking import check_camera
@@ -58,11 +57,12 @@ class _Created(msgspec.Struct):
 _created = msgspec.json.Decoder(_Created).decode
 
 
-class VxgTarget:
+class VxgTarget(ByRecord):
     """One VXG Cloud VMS. Belongs to one event loop."""
 
     Settings: ClassVar[type[VmsSettings]] = VxgSettings
     Camera: ClassVar[type[CameraSettings]] = VxgCamera
+    _record: VxgRecord
 
     @classmethod
     def reaches(cls, settings: VmsSettings, cameras: Mapping[CameraId, CameraSettings]) -> Sequence[Reach]:
@@ -89,6 +89,7 @@ class VxgTarget:
             picture=False,
             settle_after=ours.settle_after,
             longest_text=ours.meta_value_limit,
+            media=("pictures", "clips", "video"),
         )
         self._accounts = {
             camera: Account(camera, cast(VxgCamera, each), ours, secrets) for camera, each in cameras.items()
@@ -194,22 +195,6 @@ class VxgTarget:
         from bridge.vms.vxg.privilege import opens
 
         return opens(text, camera)
-
-    def recorded(self, query: Query) -> AsyncIterator[Recorded]:
-        """VXG's own events, as ``bridge.vms.recorded`` says; so are the next five."""
-        return self._record.recorded(query)
-
-    async def recorded_as(self, camera: CameraId, remote_id: str) -> Recorded | None:
-        return await self._record.recorded_as(camera, remote_id)
-
-    async def held(self, event: Recorded, before: float, after: float) -> Sequence[Held]:
-        return await self._record.held(event, before, after)
-
-    def fetch(self, camera: CameraId, held: Held) -> AsyncIterator[bytes]:
-        return self._record.fetch(camera, held)
-
-    def told(self, camera: CameraId, revisions: Sequence[SensorEvent]) -> Mapping[str, str]:
-        return self._record.told(camera, revisions)
 
     async def clip(self, camera: CameraId, since: datetime, until: datetime, title: str, at: datetime) -> str:
         return await self._record.clip(camera, since, until, title, at)

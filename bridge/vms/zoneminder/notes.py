@@ -40,13 +40,17 @@ def merged(standing: str, remembered: dict[EventId, str], event: EventId, block:
     blocks.pop(event, None)
     blocks[event] = block
     parts = [*others, *blocks.values()]
-    text = APART.join(parts)
-    for known, whole in blocks.items():
-        if len(text.encode("utf-8", "replace")) <= MOST_NOTES:
+    over = _bytes(APART.join(parts)) - MOST_NOTES
+    for place, (known, whole) in enumerate(blocks.items(), len(others)):
+        if over <= 0:
             break
-        parts[len(others) + list(blocks).index(known)] = _less(known, whole)
-        text = APART.join(parts)
-    return shorten(text, MOST_NOTES, event, "utf-8")
+        parts[place] = _less(known, whole)
+        over -= _bytes(whole) - _bytes(parts[place])
+    return shorten(APART.join(parts), MOST_NOTES, event, "utf-8")
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
 
 
 def _parts(notes: str) -> list[str]:

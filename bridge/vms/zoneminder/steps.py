@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from datetime import UTC, timedelta
 from enum import Enum
 from typing import cast
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from bridge.model import Action, CameraId, Delivery, EventId, SensorEvent
 from bridge.vms.base import PLAIN, CameraSettings, HeaderSecret, Request
+from bridge.vms.text import form_encoded
 from bridge.vms.zoneminder.notes import APART
 from bridge.vms.zoneminder.settings import ZoneMinderCamera, ZoneMinderSettings
 from bridge.vms.zoneminder.words import Words
@@ -187,4 +188,5 @@ def looked_for(event: SensorEvent) -> str:
 
 def form(values: Mapping[str, str]) -> bytes:
     """The body that changes an event: ``Event[Notes]=…``."""
-    return urlencode({f"Event[{name}]": value for name, value in values.items()}, errors="replace").encode()
+    told = [f"{form_encoded(f'Event[{name}]')}={form_encoded(value)}" for name, value in values.items()]
+    return "&".join(told).encode()

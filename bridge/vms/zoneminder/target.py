@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
 
 from bridge.model import (
@@ -14,17 +14,16 @@ from bridge.model import (
     Reach,
     Rejected,
     Search,
-    SensorEvent,
     Unanswered,
     VmsId,
 )
 from bridge.secret import Secrets
 from bridge.vms.base import PLAIN, CameraSettings, Capabilities, Request, VmsSettings
+from bridge.vms.by_record import ByRecord
 from bridge.vms.credentials import Discovered, Opens
 from bridge.vms.http import Origin, sender_for, split_url
 from bridge.vms.http.reaching import reaches
 from bridge.vms.plain import PlainSocket, address
-from bridge.vms.recorded import Held, Query, Recorded
 from bridge.vms.zoneminder.api import Api, with_token
 from bridge.vms.zoneminder.doing import Doing
 from bridge.vms.zoneminder.record import ZoneMinderRecord
@@ -33,11 +32,12 @@ from bridge.vms.zoneminder.settings import ZoneMinderCamera, ZoneMinderSettings
 from bridge.vms.zoneminder.steps import Step, Steps
 
 
-class ZoneMinderTarget:
+class ZoneMinderTarget(ByRecord):
     """One ZoneMinder. Belongs to one event loop."""
 
     Settings: ClassVar[type[VmsSettings]] = ZoneMinderSettings
     Camera: ClassVar[type[CameraSettings]] = ZoneMinderCamera
+    _record: ZoneMinderRecord
 
     @classmethod
     def reaches(cls, settings: VmsSettings, cameras: Mapping[CameraId, CameraSettings]) -> Sequence[Reach]:
@@ -74,6 +74,7 @@ class ZoneMinderTarget:
             picture=False,
             settle_after=ours.settle_after,
             longest_text=ours.notes_limit,
+            media=("pictures", "video"),
         )
         self._secrets = secrets
         self._steps = Steps(ours, cameras)
@@ -125,28 +126,15 @@ class ZoneMinderTarget:
         """Where its API is."""
         return split_url(self._settings.url)[0]
 
+    def clock(self) -> Origin:
+        return split_url(self._settings.url)[0]
+
     @staticmethod
     async def discover(settings: VmsSettings, credentials: str, secrets: Secrets) -> Sequence[Discovered]:
         """The monitors. Raises CannotDiscover."""
         from bridge.vms.zoneminder.discovery import discover
 
         return await discover(cast(ZoneMinderSettings, settings), credentials, secrets)
-
-    def recorded(self, query: Query) -> AsyncIterator[Recorded]:
-        """ZoneMinder's own events, as ``bridge.vms.recorded`` says; so are the next four."""
-        return self._record.recorded(query)
-
-    async def recorded_as(self, camera: CameraId, remote_id: str) -> Recorded | None:
-        return await self._record.recorded_as(camera, remote_id)
-
-    async def held(self, event: Recorded, before: float, after: float) -> Sequence[Held]:
-        return await self._record.held(event, before, after)
-
-    def fetch(self, camera: CameraId, held: Held) -> AsyncIterator[bytes]:
-        return self._record.fetch(camera, held)
-
-    def told(self, camera: CameraId, revisions: Sequence[SensorEvent]) -> Mapping[str, str]:
-        return self._record.told(camera, revisions)
 
     @staticmethod
     def logs_in(settings: VmsSettings) -> bool:

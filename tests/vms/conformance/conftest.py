@@ -10,7 +10,15 @@ from tests.vms.conformance.subject import Subject
 from tests.vms.conformance.subject_digifort import Digifort, DigifortBasic
 from tests.vms.conformance.subject_frigate import Frigate
 from tests.vms.conformance.subject_genetec import Genetec, GenetecEveryWay
-from tests.vms.conformance.subject_milestone import AiBridge, Alarms, Analytics, AnalyticsFound, Bookmarks, Generic
+from tests.vms.conformance.subject_milestone import (
+    AiBridge,
+    Alarms,
+    Analytics,
+    AnalyticsFound,
+    Bookmarks,
+    Generic,
+    GenericDatagrams,
+)
 from tests.vms.conformance.subject_nx import NxBookmark, NxBoth, NxCreateEvent, NxGeneric
 from tests.vms.conformance.subject_vxg import Vxg
 from tests.vms.conformance.subject_webhook import Webhook
@@ -32,6 +40,7 @@ SUBJECTS: tuple[Subject[Any], ...] = (
     Bookmarks(),
     AiBridge(),
     Generic(),
+    GenericDatagrams(),
     NxBookmark(),
     NxBoth(),
     NxGeneric(),
@@ -46,7 +55,8 @@ def subject(request: pytest.FixtureRequest) -> Subject[Any]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what says nothing of a subject: HTTP where it speaks none, secrets where it has none."""
+    """Leave out what says nothing of a subject: HTTP where it speaks none, secrets where it has none, and what its
+    answers and silences mean where there are none."""
     left_out = [item for item in items if not _concerns(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
@@ -59,5 +69,7 @@ def _concerns(item: pytest.Item) -> bool:
     if not isinstance(subject, Subject):
         return True
     if item.get_closest_marker("http") is not None and not subject.speaks_http:
+        return False
+    if item.get_closest_marker("an_answer") is not None and not subject.answers:
         return False
     return bool(subject.secret) or item.get_closest_marker("a_secret") is None

@@ -12,12 +12,11 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from bridge.model import Action, Ambiguous, CameraId, Delivered, Delivery, Outcome, SensorEvent, VmsId
 from bridge.vms.base import VmsTarget
-from tests.vms.conformance.wiretap import Fate, Linetap, Wiretap, lines_tapped, status, tapped
+from tests.vms.conformance.wiretap import Datagramtap, Fate, Linetap, Wiretap, lines_tapped, status, tapped
 from tests.vms.conftest import Vault, event
+from tests.vms.time_passes import PATIENCE
 
 Sim = TypeVar("Sim")
-IN_TIME, HASTE = "3 s", "800 ms"
-"""Time-outs: where an answer comes, and where the test is that none does."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,8 @@ class Subject(ABC, Generic[Sim]):
     """In the first line of the HTTP request in whose answer the target learns that the event is raised."""
     besides: ClassVar[bytes] = rb"^$"
     """In the first line of requests that no dry run shows: logging in."""
+    depends: ClassVar[bytes] = rb"^$"
+    """In the first line of requests of an amendment that are made, or written, as the VMS answered the one before."""
     searched: ClassVar[bool]
     backdates: ClassVar[bool]
     """What the reference says that the VMS can, whatever the target says."""
@@ -46,6 +47,8 @@ class Subject(ABC, Generic[Sim]):
     """Answers, none of them lost, after which the event may be there all the same and nothing can be searched."""
     speaks_http: ClassVar[bool] = True
     """False: there are no statuses and no TLS, only lines."""
+    answers: ClassVar[bool] = True
+    """False: nothing ever comes back; delivered means that the system took it."""
     literal: ClassVar[str]
     """All that is on the wire for the event of the reference, word for word; ``{host}`` and what ``meant`` names."""
 
@@ -57,6 +60,11 @@ class Subject(ABC, Generic[Sim]):
 
     def lines_port(self, sim: Sim) -> int:
         return 0
+
+    def lines(self, sim: Sim, wire: list[bytes]) -> AbstractAsyncContextManager[Linetap | Datagramtap] | None:
+        """What stands between where it does not speak HTTP."""
+        port = self.lines_port(sim)
+        return lines_tapped(port, wire) if port else None
 
     @abstractmethod
     def vault(self, sim: Sim) -> Vault: ...
@@ -90,7 +98,7 @@ class Running(Generic[Sim]):
     subject: Subject[Sim]
     sim: Sim
     tap: Wiretap
-    lines: Linetap | None
+    lines: Linetap | Datagramtap | None
     vault: Vault
     target: VmsTarget
     wire: list[bytes] = field(default_factory=list)
@@ -110,7 +118,13 @@ class Running(Generic[Sim]):
             outcome = await self.target.send(request, urgent)
             if not isinstance(outcome, Delivered):
                 break
+        await self.arrived()
         return outcome
+
+    async def arrived(self) -> None:
+        """Until what was handed over is where it goes."""
+        if isinstance(self.lines, Datagramtap):
+            await self.lines.all_here()
 
     def as_sent(self, shown: bytes) -> bytes:
         """What a dry run shows, with what it does not show in its place."""
@@ -121,16 +135,16 @@ class Running(Generic[Sim]):
 
 @asynccontextmanager
 async def running(
-    subject: Subject[Sim], context: ssl.SSLContext | None = None, hasty: bool = False, **settings: Any
+    subject: Subject[Sim], context: ssl.SSLContext | None = None, **settings: Any
 ) -> AsyncIterator[Running[Sim]]:
     wire: list[bytes] = []
     async with AsyncExitStack() as stack:
         sim = await stack.enter_async_context(subject.simulator())
         tap = await stack.enter_async_context(tapped(subject.port(sim), wire, context))
-        lines_port = subject.lines_port(sim)
-        lines = await stack.enter_async_context(lines_tapped(lines_port, wire)) if lines_port else None
+        between = subject.lines(sim, wire)
+        lines = await stack.enter_async_context(between) if between is not None else None
         vault = subject.vault(sim)
-        told = {"timeout": HASTE if hasty else IN_TIME, "allow_http": True}
+        told = {"timeout": PATIENCE, "allow_http": True}
         url = f"{'http' if context is None else 'https'}://localhost:{tap.port}"
         target = subject.target(url, lines.port if lines else 0, vault, {**told, **settings})
         stack.push_async_callback(target.close)

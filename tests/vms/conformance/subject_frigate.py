@@ -12,8 +12,9 @@ from bridge.model import VmsId
 from bridge.simulator.frigate import SimulatedFrigate
 from bridge.vms.base import VmsTarget
 from bridge.vms.frigate import FrigateCamera, FrigateSettings, FrigateTarget
-from tests.vms.conformance.subject import HASTE, Held, Running, Subject
+from tests.vms.conformance.subject import Held, Running, Subject
 from tests.vms.conftest import Vault
+from tests.vms.time_passes import PATIENCE
 
 LITERAL = """\
 POST /api/events/boiler_room/access_denied/create HTTP/1.1\r
@@ -55,7 +56,7 @@ class Frigate(Subject[SimulatedFrigate]):
 
     def target(self, url: str, lines_port: int, vault: Vault, settings: Mapping[str, Any]) -> VmsTarget:
         told = {"url": url, "user": "bridge", "password": "secret:frigate", "duration": "20 s"}
-        quick = {"visible_within": HASTE if settings["timeout"] == HASTE else "1 s", "settle_after": "200 ms"}
+        quick = {"visible_within": PATIENCE, "settle_after": "200 ms"}
         read = FrigateSettings.model_validate({"type": "frigate", **told, **quick, **settings})
         return FrigateTarget(VmsId("vms"), read, {self.camera: FrigateCamera(vms="vms", id="boiler_room")}, vault)
 

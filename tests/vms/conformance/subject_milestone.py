@@ -18,6 +18,7 @@ from bridge.simulator.milestone.state import DOCK
 from bridge.vms.base import VmsTarget
 from bridge.vms.milestone import MilestoneCamera, MilestoneSettings, MilestoneTarget
 from tests.vms.conformance.subject import Fate, Held, Running, Subject, status
+from tests.vms.conformance.wiretap import Datagramtap, Linetap, datagrams_tapped
 from tests.vms.conftest import Vault
 
 DATA = (
@@ -218,19 +219,33 @@ class Generic(Milestone):
         return [of_line(line.decode().split(" ", 5)[5]) for line in sim.state.lines]
 
     async def refuse(self, running: Running[SimulatedMilestone]) -> None:
-        assert running.lines is not None
+        assert isinstance(running.lines, Linetap)
         await running.lines.close()
 
     def meets(self, running: Running[SimulatedMilestone], fate: Fate | bytes) -> None:
-        assert running.lines is not None
+        assert isinstance(running.lines, Linetap)
         assert isinstance(fate, Fate)
         running.lines.fates.append(fate)
+
+
+class GenericDatagrams(Generic):
+    name = "milestone-generic-udp"
+    answers = False
+
+    def lines(self, sim: SimulatedMilestone, wire: list[bytes]) -> AbstractAsyncContextManager[Datagramtap]:
+        return datagrams_tapped(sim.source.take, wire)
+
+    def target(self, url: str, lines_port: int, vault: Vault, settings: Mapping[str, Any]) -> VmsTarget:
+        told = {"type": "milestone", "way": "generic", "generic": f"udp://127.0.0.1:{lines_port}", **settings}
+        camera = MilestoneCamera(vms="vms", id=DOCK)
+        return MilestoneTarget(VmsId("vms"), MilestoneSettings.model_validate(told), {self.camera: camera}, vault)
 
 
 class AiBridge(Milestone):
     name = "milestone-ai-bridge"
     secret = ""
     raising = rb"^POST /topics/alerts "
+    depends = rb"^POST /graphql "  # once
     searched, backdates = False, False
     literal = TOPIC
     settings: ClassVar[Mapping[str, Any]] = {

@@ -46,6 +46,7 @@ class Vxg(Subject[SimulatedVxg]):
     name = "vxg"
     secret = "gate-in"
     raising = rb"^POST /api/v2/storage/events/ "
+    depends = rb"^POST /api/v2/storage/events/\d+/meta/ "  # a tag that the event has not had yet
     searched = backdates = True
     literal = LITERAL
 

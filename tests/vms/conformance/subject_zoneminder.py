@@ -12,8 +12,10 @@ from bridge.model import VmsId
 from bridge.simulator.zoneminder import SimulatedZoneMinder
 from bridge.vms.base import VmsTarget
 from bridge.vms.zoneminder import ZoneMinderCamera, ZoneMinderSettings, ZoneMinderTarget
-from tests.vms.conformance.subject import HASTE, Fate, Held, Running, Subject
+from tests.vms.conformance.subject import Fate, Held, Running, Subject
+from tests.vms.conformance.wiretap import Linetap
 from tests.vms.conftest import Vault
+from tests.vms.time_passes import PATIENCE
 
 NOTES = (
     "Access+denied%0Abridge_event%3A+0197c3-1.0%0Arevision%3A+0%0Asite%3A+harbour%0Asensor%3A+door-17%0A"
@@ -86,7 +88,7 @@ class ZoneMinderRest(Subject[SimulatedZoneMinder]):
 
     def target(self, url: str, lines_port: int, vault: Vault, settings: Mapping[str, Any]) -> VmsTarget:
         told = {"url": f"{url}/zm", "user": "bridge", "password": "secret:zm", "way": self.way, "alarm_for": "1 s"}
-        quick = {"confirm_within": HASTE if settings["timeout"] == HASTE else "1 s", "settle_after": "200 ms"}
+        quick = {"confirm_within": PATIENCE, "settle_after": "200 ms"}
         port = {"trigger_port": lines_port} if lines_port else {}
         read = ZoneMinderSettings.model_validate({"type": "zoneminder", **told, **quick, **port, **settings})
         return ZoneMinderTarget(VmsId("vms"), read, {self.camera: ZoneMinderCamera(vms="vms", id=1)}, vault)
@@ -115,6 +117,7 @@ class ZoneMinderRest(Subject[SimulatedZoneMinder]):
 class ZoneMinderSocket(ZoneMinderRest):
     name = "zoneminder-socket"
     raising = rb"^GET /zm/api/events/index/StartDateTime"
+    depends = rb"^PUT "  # with what stands there of others, the short text's too
     literal = SOCKET
     way = "socket"
 
@@ -122,12 +125,12 @@ class ZoneMinderSocket(ZoneMinderRest):
         return sim.trigger.port
 
     async def refuse(self, running: Running[SimulatedZoneMinder]) -> None:
-        assert running.lines is not None
+        assert isinstance(running.lines, Linetap)
         await running.lines.close()
 
     def meets(self, running: Running[SimulatedZoneMinder], fate: Fate | bytes) -> None:
         """Nobody answers a line: what comes of it is asked."""
-        assert running.lines is not None
+        assert isinstance(running.lines, Linetap)
         if fate in (Fate.CUT_BEFORE, Fate.SILENT_BEFORE):
             running.lines.swallow += 1
         running.tap.meets(self.raising, fate)

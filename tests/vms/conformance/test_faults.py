@@ -25,6 +25,7 @@ async def as_before(run: Running[Any]) -> None:
     run.wire.clear()
 
 
+@pytest.mark.an_answer
 async def test_nobody_there_is_surely_not_taken(subject: Any_) -> None:
     async with running(subject) as run:
         await run.subject.refuse(run)
@@ -34,11 +35,12 @@ async def test_nobody_there_is_surely_not_taken(subject: Any_) -> None:
         assert run.held == []
 
 
+@pytest.mark.an_answer
 @pytest.mark.parametrize("fate", list(Fate))
 async def test_an_answer_that_does_not_come_is_in_doubt_and_the_search_tells(subject: Any_, fate: Fate) -> None:
     """Where it can be searched: what is there is found, what is not there is not."""
     taken = fate in (Fate.CUT_AFTER, Fate.SILENT_AFTER)
-    async with running(subject, hasty=fate in SILENT) as run:
+    async with running(subject) as run:
         await as_before(run)
         run.subject.meets(run, fate)
         outcome = await run.sent(run.delivery())

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
 from enum import Enum
+
+from tests.vms.conftest import nobody_there
+from tests.vms.time_passes import pass_time
 
 
 class Fate(Enum):
@@ -18,8 +22,8 @@ class Fate(Enum):
 
     CUT_BEFORE = "the connection is cut, the VMS has not got it"
     CUT_AFTER = "the connection is cut, the VMS has it"
-    SILENT_BEFORE = "no answer, the VMS has not got it"
-    SILENT_AFTER = "no answer, the VMS has it"
+    SILENT_BEFORE = "no answer until the time is over, the VMS has not got it"
+    SILENT_AFTER = "no answer until the time is over, the VMS has it"
 
 
 def status(code: int, *headers: str) -> bytes:
@@ -35,6 +39,8 @@ class Wiretap:
         self._context = context
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self.kept = ExitStack()
+        """The port, when nobody listens there any more: nobody else shall."""
         self.wire = wire
         self.port = 0
         self.rules: list[tuple[re.Pattern[bytes], Fate | bytes, list[int]]] = []
@@ -55,8 +61,11 @@ class Wiretap:
     async def close(self) -> None:
         """Refuse connections, and cut those there are."""
         if self._server is not None:
+            where = self._server.sockets[0].getsockname()
             self._server.close()
             self._server = None
+            await asyncio.sleep(0)
+            self.kept.enter_context(nobody_there(where[1], where[0]))
         for writer in tuple(self._writers):
             writer.transport.abort()
         await asyncio.sleep(0)
@@ -73,6 +82,7 @@ class Wiretap:
                     continue
                 answer = b"" if fate in (Fate.CUT_BEFORE, Fate.SILENT_BEFORE) else await self._passed_on(request)
                 if fate in (Fate.SILENT_BEFORE, Fate.SILENT_AFTER):
+                    pass_time()
                     await reader.read()
                 if fate is not None:
                     return
@@ -120,6 +130,8 @@ class Linetap:
         self._upstream = upstream
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self.kept = ExitStack()
+        """The port, when nobody listens there any more: nobody else shall."""
         self.wire = wire
         self.port = 0
         self.swallow = 0
@@ -131,8 +143,11 @@ class Linetap:
 
     async def close(self) -> None:
         if self._server is not None:
+            where = self._server.sockets[0].getsockname()
             self._server.close()
             self._server = None
+            await asyncio.sleep(0)
+            self.kept.enter_context(nobody_there(where[1], where[0]))
         for writer in tuple(self._writers):
             writer.transport.abort()
         await asyncio.sleep(0)
@@ -172,6 +187,7 @@ class Linetap:
             up_writer.write(data)
             await up_reader.read(65536)
         if fate in (Fate.SILENT_BEFORE, Fate.SILENT_AFTER):
+            pass_time()
             await reader.read()
 
 
@@ -183,6 +199,53 @@ async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         return
 
 
+class Datagramtap(asyncio.DatagramProtocol):
+    """Datagrams, one way, to ``take``. What was handed over may not have come yet: see ``all_here``."""
+
+    _LAST = b"the last of them"
+
+    def __init__(self, take: Callable[[bytes], object], wire: list[bytes]) -> None:
+        self._take = take
+        self._last = asyncio.Event()
+        self.wire = wire
+        self.port = 0
+        self.transport: asyncio.DatagramTransport | None = None
+
+    async def open(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.transport, _ = await loop.create_datagram_endpoint(lambda: self, ("127.0.0.1", self.port))
+        self.port = self.transport.get_extra_info("sockname")[1]
+
+    async def close(self) -> None:
+        if self.transport is not None:
+            self.transport.close()
+        await asyncio.sleep(0)
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        if data == self._LAST:
+            self._last.set()
+        else:
+            self.wire.append(data)
+            self._take(data)
+
+    async def all_here(self) -> None:
+        """Returns when all that was handed over before has come: on this machine they come in order."""
+        self._last.clear()
+        with socket.socket(type=socket.SOCK_DGRAM) as ours:
+            ours.sendto(self._LAST, ("127.0.0.1", self.port))
+        await self._last.wait()
+
+
+@asynccontextmanager
+async def datagrams_tapped(take: Callable[[bytes], object], wire: list[bytes]) -> AsyncIterator[Datagramtap]:
+    tap = Datagramtap(take, wire)
+    await tap.open()
+    try:
+        yield tap
+    finally:
+        await tap.close()
+
+
 @asynccontextmanager
 async def tapped(upstream: int, wire: list[bytes], context: ssl.SSLContext | None = None) -> AsyncIterator[Wiretap]:
     tap = Wiretap(upstream, wire, context)
@@ -191,6 +254,7 @@ async def tapped(upstream: int, wire: list[bytes], context: ssl.SSLContext | Non
         yield tap
     finally:
         await tap.close()
+        tap.kept.close()
 
 
 @asynccontextmanager
@@ -201,3 +265,4 @@ async def lines_tapped(upstream: int, wire: list[bytes]) -> AsyncIterator[Lineta
         yield tap
     finally:
         await tap.close()
+        tap.kept.close()

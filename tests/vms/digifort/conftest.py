@@ -11,6 +11,7 @@ from bridge.model import Action, Ambiguous, CameraId, Delivered, Delivery, Outco
 from bridge.simulator.digifort import SimulatedDigifort
 from bridge.vms.digifort import DigifortCamera, DigifortSettings, DigifortTarget
 from tests.vms.conftest import Vault, event
+from tests.vms.time_passes import PATIENCE
 
 DOCK, GATE, GONE = CameraId("dock"), CameraId("gate"), CameraId("gone")
 URL = "https://digifort.harbour.example:8601"
@@ -74,7 +75,7 @@ async def made(digifort: SimulatedDigifort) -> AsyncIterator[Made]:
     targets: list[DigifortTarget] = []
 
     def make(secrets: Vault | None = None, **more: Any) -> DigifortTarget:
-        there = {"url": digifort.base_url, "allow_http": True, "timeout": "2 s"}
+        there = {"url": digifort.base_url, "allow_http": True, "timeout": PATIENCE}
         targets.append(target(secrets, **{**there, **more}))
         return targets[-1]
 

@@ -12,8 +12,9 @@ from bridge.model import Action, Ambiguous, Blocked, Delivered, Outcome, Rejecte
 from bridge.simulator.digifort import SimulatedDigifort
 from bridge.simulator.vxg.faults import Fault, Kind
 from bridge.vms.digifort.session import auth_data
-from tests.vms.conftest import CUT, SILENCE, Played, Vault, answer, event, said
+from tests.vms.conftest import CUT, OUTWAITED, Played, Vault, answer, event, said
 from tests.vms.digifort.conftest import DOCK, GATE, GONE, Hand, Made, delivery, sent, target
+from tests.vms.time_passes import NEVER, outwaited
 
 CREATE, TRIGGER, LIST = "CreateAuthSession", "TriggerGlobalEvent", "GetGlobalEvents"
 OK = said(200, {"Response": {"Code": 0, "Message": "OK"}})
@@ -235,7 +236,7 @@ async def test_what_an_answer_means(
 @pytest.mark.parametrize(
     ("reply", "kind"),
     [
-        (CUT, Retry), (SILENCE, Retry), (answer(500), Retry), (answer(503), Retry), (NO, Retry), (OK, Retry),
+        (CUT, Retry), (OUTWAITED, Retry), (answer(500), Retry), (answer(503), Retry), (NO, Retry), (OK, Retry),
         (answer(200, b"<html>"), Retry), (answer(404), Blocked), (answer(401), Blocked), (answer(302), Blocked),
         (said(200, {"Response": {"Code": 0, "Data": {"Session": {"ID": "1&x=2", "NOnce": "A"}}}}), Retry),
     ],
@@ -243,7 +244,7 @@ async def test_what_an_answer_means(
 async def test_without_a_session_nothing_is_triggered_and_nothing_in_doubt(
     made: Made, vms: Played, reply: bytes | str, kind: type[Outcome]
 ) -> None:
-    outcome = await sent(played(made, vms, reply, timeout="300 ms"), delivery())
+    outcome = await sent(played(made, vms, reply), delivery())
     assert isinstance(outcome, kind)
     assert len(vms.requests) == 1
 
@@ -257,9 +258,9 @@ async def test_a_server_that_is_away_is_said_to_be_away_though_only_a_session_wa
 
 
 async def test_silence_is_in_doubt_and_nothing_can_be_looked_for(digifort: SimulatedDigifort, made: Made) -> None:
-    digifort.faults.add(Fault(kind=Kind.LATE_ANSWER, path=TRIGGER, seconds=5.0))
-    ours = made(timeout="300 ms")
-    outcome = await sent(ours, delivery())
+    digifort.faults.add(Fault(kind=Kind.LATE_ANSWER, path=TRIGGER, seconds=NEVER))
+    ours = made()
+    outcome = await outwaited(sent(ours, delivery()), lambda: digifort.triggered)
     assert isinstance(outcome, Ambiguous)
     assert outcome.away
     assert isinstance(await ours.find(delivery()), Unanswered)

@@ -11,6 +11,7 @@ from bridge.model import Action, Ambiguous, CameraId, Delivered, Delivery, Outco
 from bridge.simulator.frigate import SimulatedFrigate
 from bridge.vms.frigate import FrigateCamera, FrigateSettings, FrigateTarget
 from tests.vms.conftest import Vault, event
+from tests.vms.time_passes import PATIENCE
 
 DOCK, GATE, GONE = CameraId("dock"), CameraId("gate"), CameraId("gone")
 URL = "https://frigate.harbour.example:8971"
@@ -65,7 +66,7 @@ async def made(frigate: SimulatedFrigate) -> AsyncIterator[Made]:
     targets: list[FrigateTarget] = []
 
     def make(vault: Vault | None = None, **more: Any) -> FrigateTarget:
-        there = {"url": frigate.base_url, "allow_http": True, "timeout": "2 s", "visible_within": "1 s"}
+        there = {"url": frigate.base_url, "allow_http": True, "timeout": PATIENCE, "visible_within": PATIENCE}
         targets.append(target(vault, **{**there, **more}))
         return targets[-1]
 

@@ -12,6 +12,7 @@ from bridge.simulator.genetec import SimulatedGenetec
 from bridge.simulator.genetec.server import ALARM, CAMERAS, CUSTOM_EVENT
 from bridge.vms.genetec import GenetecCamera, GenetecSettings, GenetecTarget
 from tests.vms.conftest import Vault, event
+from tests.vms.time_passes import PATIENCE
 
 DOCK, GATE, GONE = CameraId("dock"), CameraId("gate"), CameraId("gone")
 BY_NUMBER, NO_NUMBER = CameraId("by-number"), CameraId("no-number")
@@ -65,7 +66,7 @@ async def made(gsc: SimulatedGenetec) -> AsyncIterator[Made]:
     targets: list[GenetecTarget] = []
 
     def make(secrets: Vault | None = None, **more: Any) -> GenetecTarget:
-        there = {"url": gsc.base_url, "allow_http": True, "timeout": "2 s"}
+        there = {"url": gsc.base_url, "allow_http": True, "timeout": PATIENCE}
         targets.append(target(secrets, **{**there, **more}))
         return targets[-1]
 

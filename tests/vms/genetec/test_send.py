@@ -13,7 +13,7 @@ from bridge.simulator.genetec import SimulatedGenetec
 from bridge.simulator.genetec.directory import Bookmark
 from bridge.simulator.genetec.server import ALARM, CAMERAS
 from bridge.simulator.vxg.faults import Fault, Kind
-from tests.vms.conftest import CUT, SILENCE, Played, answer, event, said
+from tests.vms.conftest import CUT, OUTWAITED, Played, answer, event, said
 from tests.vms.genetec.conftest import BY_NUMBER, DOCK, EVERY_WAY, GATE, GONE, NO_NUMBER, Made, delivery, sent, vault
 
 OLD = said(200, {"rsp": {"status": "fail", "error": {"Code": 7, "Message": "old"}}})
@@ -137,7 +137,7 @@ async def test_ok_is_delivered_whatever_stands_beside_it(made: Made, vms: Played
 
 
 async def test_silence_is_in_doubt_and_nothing_can_be_looked_for(made: Made, vms: Played) -> None:
-    ours = played(made, vms, SILENCE, timeout="200 ms")
+    ours = played(made, vms, OUTWAITED)
     outcome = await sent(ours, delivery())
     assert isinstance(outcome, Ambiguous)
     assert outcome.away

@@ -18,7 +18,7 @@ UNTIL_THE_END = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nall of it"
 EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + answer(200, b"whole")
 
 
-async def got(sender: Sender, vms: Played, secure: bool = False, seconds: float = 2.0) -> tuple[int, bytes]:
+async def got(sender: Sender, vms: Played, secure: bool = False, seconds: float = 60.0) -> tuple[int, bytes]:
     async with sender.download(origin(secure, "localhost", vms.port), "/v.mp4", (("Accept", "*/*"),), seconds) as found:
         return found.status, b"".join([piece async for piece in found.pieces(seconds)])
 
@@ -106,7 +106,7 @@ async def test_a_sender_that_is_closed_ends_what_is_under_way(vms: Played) -> No
 
     closing = asyncio.create_task(close())
     with pytest.raises(AnswerLost):
-        await got(sender, vms, seconds=5.0)
+        await got(sender, vms)
     await closing
     with pytest.raises(NotSent, match="closed"):
         await got(sender, vms)

@@ -12,6 +12,7 @@ from bridge.simulator.milestone import SimulatedMilestone
 from bridge.simulator.milestone.state import BRIDGE_EVENT, DOCK, GATE
 from bridge.vms.milestone import MilestoneCamera, MilestoneSettings, MilestoneTarget
 from tests.vms.conftest import Vault, event
+from tests.vms.time_passes import PATIENCE
 
 DOOR, RAMP, GONE = CameraId("door"), CameraId("ramp"), CameraId("gone")
 NOWHERE = "00000000-0000-4000-8000-000000000000"
@@ -76,7 +77,7 @@ async def made(xprotect: SimulatedMilestone) -> AsyncIterator[Made]:
             "ai_bridge": f"{url}/graphql",
         }
         there = {name: places[name] for name in {**WAYS[way], **more} if name in places}
-        targets.append(target(way, vault, **{"timeout": "2 s", "allow_http": True, **there, **more}))
+        targets.append(target(way, vault, **{"timeout": PATIENCE, "allow_http": True, **there, **more}))
         return targets[-1]
 
     yield make

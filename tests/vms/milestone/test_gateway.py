@@ -14,6 +14,7 @@ from bridge.simulator.milestone.state import BRIDGE_EVENT, DOCK
 from bridge.simulator.vxg.faults import Fault, Kind
 from tests.vms.conftest import CUT, Played, Vault, answer, event, said
 from tests.vms.milestone.conftest import GONE, RAMP, Made, delivery, sent, settings, target
+from tests.vms.time_passes import NEVER, outwaited
 
 TOKEN = "/API/IDP/connect/token"
 
@@ -90,8 +91,8 @@ async def test_what_fails_while_logging_in_is_surely_not_taken(vms: Played, made
 
 
 async def test_logging_in_and_sending_have_one_time_out_together(xprotect: SimulatedMilestone, made: Made) -> None:
-    xprotect.faults.add(Fault(kind=Kind.LATE_ANSWER, path="(?i)/token", seconds=5.0))
-    outcome = await sent(made("alarms", timeout="200 ms"), delivery())
+    xprotect.faults.add(Fault(kind=Kind.LATE_ANSWER, path="(?i)/token", seconds=NEVER))
+    outcome = await outwaited(sent(made("alarms"), delivery()), lambda: log_ins(xprotect))
     assert outcome == Retry("logging in took too long", away=True)
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from typing import Any
 
+import msgspec
 import pytest
 
 from bridge.model import Ambiguous, Blocked, Delivered, Media, MediaId, Rejected, Retry
 from bridge.simulator.milestone import SimulatedMilestone
 from bridge.vms.base import PLAIN
-from tests.vms.conftest import event
+from bridge.vms.datagrams import LOOKED_UP_EVERY
+from tests.vms.conftest import BOUND, event
 from tests.vms.milestone.conftest import RAMP, Made, delivery, sent, target
+from tests.vms.time_passes import outwaited, pass_time
 
 LINE = (
     b"vms-bridge access.denied momentary notice door Access denied [0197c3-1.0] Door 17; "
@@ -41,13 +46,13 @@ async def test_a_text_that_no_generic_event_matches_is_not_delivered(xprotect: S
 async def test_the_echo_is_what_the_site_says(xprotect: SimulatedMilestone, made: Made, echo: str) -> None:
     xprotect.source.echo = echo
     assert isinstance(await sent(made("generic", echo=echo), delivery()), Delivered)
-    await asyncio.wait_for(xprotect.source.arrived.wait(), 2)
+    await asyncio.wait_for(xprotect.source.arrived.wait(), BOUND)
     assert xprotect.state.lines == [LINE]
 
 
 async def test_an_echo_that_does_not_come_is_in_doubt(xprotect: SimulatedMilestone, made: Made) -> None:
     xprotect.source.silent = True
-    outcome = await sent(made("generic", timeout="200 ms"), delivery())
+    outcome = await outwaited(sent(made("generic"), delivery()), lambda: xprotect.state.lines)
     assert isinstance(outcome, Ambiguous)
     assert outcome.away
 
@@ -77,8 +82,58 @@ async def test_a_datagram_is_sent_and_says_that_nobody_answers(xprotect: Simulat
     outcome = await sent(ours, delivery())
     assert isinstance(outcome, Delivered)
     assert "not known" in outcome.note
-    await asyncio.wait_for(xprotect.source.arrived.wait(), 2)
+    await asyncio.wait_for(xprotect.source.arrived.wait(), BOUND)
     assert xprotect.state.lines == [LINE]
+
+
+async def test_a_datagram_to_a_name_nobody_knows_is_surely_not_taken(made: Made) -> None:
+    outcome = await sent(made("generic", generic="udp://no.such.host.invalid:1234"), delivery())
+    assert isinstance(outcome, Retry)
+    assert outcome.away
+
+
+async def test_a_datagram_that_nobody_takes_is_told_by_the_next_at_the_latest(made: Made) -> None:
+    """The system of the other machine says so, if it does, when the datagram is gone."""
+    with socket.socket(type=socket.SOCK_DGRAM) as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.connect(("127.0.0.1", 9))  # takes datagrams from there alone, and nobody else can have the port
+        ours = made("generic", generic=f"udp://127.0.0.1:{deaf.getsockname()[1]}")
+        assert isinstance(await sent(ours, delivery()), Delivered)
+        async with asyncio.timeout(BOUND):
+            while isinstance(outcome := await sent(ours, delivery()), Delivered):
+                await asyncio.sleep(0)
+    assert isinstance(outcome, Retry)
+    assert outcome.away
+    assert "nobody took the datagram before" in outcome.why
+
+
+async def test_what_is_longer_than_a_datagram_is_refused_and_never_called_delivered(made: Made) -> None:
+    ours = made("generic", generic="udp://127.0.0.1:9")
+    (request,) = ours.render(delivery())
+    outcome = await ours.send(msgspec.structs.replace(request, body=b"x" * 70_000))
+    assert isinstance(outcome, Rejected)
+    assert "text_limit" in outcome.why
+
+
+async def test_a_name_is_looked_up_again(xprotect: SimulatedMilestone, made: Made) -> None:
+    """Else datagrams to a machine that has moved would be lost for ever without a word."""
+    ours = made("generic", generic=f"udp://localhost:{xprotect.source.port}")
+    looked = 0
+    loop = asyncio.get_running_loop()
+    look_up = loop.getaddrinfo
+
+    async def counted(*arguments: Any, **more: Any) -> Any:
+        nonlocal looked
+        looked += 1
+        return await look_up(*arguments, **{**more, "family": socket.AF_INET})
+
+    loop.getaddrinfo = counted  # type: ignore[method-assign]
+    for number in range(3):
+        assert isinstance(await sent(ours, delivery(event(id=f"{number}.0"))), Delivered)
+    assert looked == 1
+    pass_time(LOOKED_UP_EVERY)
+    assert isinstance(await sent(ours, delivery()), Delivered)
+    assert looked == 2
 
 
 def test_a_text_is_one_line_in_the_characters_of_its_source() -> None:

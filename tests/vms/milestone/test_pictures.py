@@ -15,7 +15,7 @@ from bridge.simulator.milestone import SimulatedMilestone
 from bridge.supervision import Conditions
 from bridge.vms.base import VmsSettings, VmsTarget
 from tests.delivery.memory_journal import MemoryJournal
-from tests.vms.conftest import Vault, event
+from tests.vms.conftest import BOUND, Vault, event
 from tests.vms.milestone.conftest import DOOR, Made
 
 DEPOT = VmsId("depot")
@@ -59,7 +59,7 @@ async def delivered(target: VmsTarget) -> Journal:
     )
     task = asyncio.get_running_loop().create_task(room.run())
     try:
-        await asyncio.wait_for(ended.news.wait(), 10)
+        await asyncio.wait_for(ended.news.wait(), BOUND)
     finally:
         task.cancel()
         await asyncio.wait([task])

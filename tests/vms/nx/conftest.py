@@ -11,6 +11,7 @@ from bridge.model import Action, Ambiguous, CameraId, Delivered, Delivery, Outco
 from bridge.simulator.nx import SimulatedNx
 from bridge.vms.nx import NxCamera, NxSettings, NxTarget
 from tests.vms.conftest import Vault, event
+from tests.vms.time_passes import PATIENCE
 
 DOCK, GATE, GONE = CameraId("dock"), CameraId("gate"), CameraId("gone")
 DEVICES = {
@@ -59,7 +60,7 @@ async def made(nx: SimulatedNx) -> AsyncIterator[Made]:
     targets: list[NxTarget] = []
 
     def make(vault: Vault | None = None, **more: Any) -> NxTarget:
-        targets.append(target(vault, **{"url": nx.base_url, "allow_http": True, "timeout": "2 s", **more}))
+        targets.append(target(vault, **{"url": nx.base_url, "allow_http": True, "timeout": PATIENCE, **more}))
         return targets[-1]
 
     yield make

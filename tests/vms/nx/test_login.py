@@ -14,8 +14,9 @@ from bridge.model import Ambiguous, Blocked, Delivered, Retry
 from bridge.simulator.nx import SimulatedNx, SimulatedNxCloud
 from bridge.simulator.nx.cloud import SYSTEM
 from bridge.simulator.vxg.faults import Fault, Kind
-from tests.vms.conftest import CUT, SILENCE, Played, Vault, answer, event, playing, said
+from tests.vms.conftest import CUT, OUTWAITED, Played, Vault, answer, event, playing, said
 from tests.vms.nx.conftest import Made, delivery, sent, target
+from tests.vms.time_passes import PATIENCE
 
 
 def events(many: int) -> list[Any]:
@@ -94,8 +95,8 @@ async def test_a_wrong_password_is_tried_once_however_many_wait(nx: SimulatedNx,
 
 async def test_who_waits_for_a_log_in_that_fails_does_not_wait_again(vms: Played) -> None:
     """Else the last of sixteen would wait sixteen times as long, an alarm too."""
-    vms.otherwise = SILENCE
-    ours = target(url=f"http://127.0.0.1:{vms.port}", allow_http=True, timeout="300 ms")
+    vms.otherwise = OUTWAITED
+    ours = target(url=f"http://127.0.0.1:{vms.port}", allow_http=True, timeout=PATIENCE)
     outcomes = await asyncio.gather(*[sent(ours, each) for each in events(12)])
     assert all(isinstance(each, Retry) and each.away for each in outcomes)
     assert len(vms.requests) == 1

@@ -12,6 +12,7 @@ from bridge.simulator.nx.api import Rule
 from bridge.simulator.vxg.faults import Fault, Kind
 from tests.vms.conftest import Played, Vault, answer, event, said
 from tests.vms.nx.conftest import DEVICES, DOCK, GATE, GONE, Made, delivery, sent, target
+from tests.vms.time_passes import PATIENCE
 
 BOOKMARKS = r"/bookmarks$"
 TOKEN = said(200, {"id": "1", "username": "bridge", "token": "vms-0f-Xy", "ageS": 0, "expiresInS": 3600})
@@ -19,7 +20,7 @@ TOKEN = said(200, {"id": "1", "username": "bridge", "token": "vms-0f-Xy", "ageS"
 
 async def outcome_of(vms: Played, *replies: bytes, **more: Any) -> Outcome:
     """Of one delivery, after logging in."""
-    ours = target(url=f"http://127.0.0.1:{vms.port}", allow_http=True, timeout="2 s", **more)
+    ours = target(url=f"http://127.0.0.1:{vms.port}", allow_http=True, timeout=PATIENCE, **more)
     try:
         vms.script = [TOKEN, *replies]
         return await sent(ours, delivery())

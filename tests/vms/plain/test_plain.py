@@ -10,8 +10,7 @@ import pytest
 
 from bridge.vms.http import AnswerLost, NotSent
 from bridge.vms.plain import LONGEST_LINE, PlainSocket, address
-
-BOUND = 5.0
+from tests.vms.conftest import BOUND
 
 
 class Listener:
@@ -103,6 +102,7 @@ async def test_a_name_nobody_knows_is_surely_not_written() -> None:
 async def test_who_does_not_read_is_given_up_and_may_have_it() -> None:
     async with listening() as there, socket(there.port) as ours:
         there.reads = False
+        await ours.reach(BOUND)
         with pytest.raises(AnswerLost) as error:
             await ours.write(bytes(64 * 2**20), 0.2)
         assert error.value.silent

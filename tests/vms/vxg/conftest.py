@@ -10,6 +10,7 @@ import pytest
 from bridge.model import Action, CameraId, Delivery, Outcome, SensorEvent, VmsId
 from bridge.vms.vxg import VxgCamera, VxgSettings, VxgTarget
 from tests.vms.conftest import Played, Vault, event, said, token
+from tests.vms.time_passes import PATIENCE
 
 GATE = CameraId("gate-in")
 TYPES = {"meta": {"limit": 1000, "offset": 0, "total_count": 1}, "objects": [{"name": "access_denied"}]}
@@ -39,7 +40,7 @@ async def made(vms: Played) -> AsyncIterator[Made]:
     targets: list[VxgTarget] = []
 
     def make(vault: Vault | None = None, **settings: Any) -> VxgTarget:
-        url = {"url": f"http://127.0.0.1:{vms.port}", "allow_http": True, "timeout": "2 s"}
+        url = {"url": f"http://127.0.0.1:{vms.port}", "allow_http": True, "timeout": PATIENCE}
         targets.append(target(vault, **{**url, **settings}))
         return targets[-1]
 

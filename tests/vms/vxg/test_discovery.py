@@ -15,13 +15,14 @@ from bridge.vms.vxg import VxgSettings, VxgTarget
 from bridge.vms.vxg import discovery as discovering
 from bridge.vms.vxg.token import Kind, kind_of
 from tests.vms.conftest import CUT, Played, Vault, answer, said, token
+from tests.vms.time_passes import PATIENCE
 
 LICENCE = "v3.AbCdEfGhIjKlMn"
 GROUP = base64.b64encode(json.dumps({"access": "all", "token": "share.GROUP-INNER-777"}).encode()).decode()
 
 
 def settings(url: str, **more: Any) -> VxgSettings:
-    return VxgSettings.model_validate({"type": "vxg", "url": url, "allow_http": True, "timeout": "2 s", **more})
+    return VxgSettings.model_validate({"type": "vxg", "url": url, "allow_http": True, "timeout": PATIENCE, **more})
 
 
 async def found(vms: Played | SimulatedVxg, credentials: str) -> list[Discovered]:
@@ -144,7 +145,7 @@ async def test_what_is_no_credential_is_never_sent(vms: Played, pasted: str, why
 
 
 async def test_a_licence_key_needs_the_address_and_a_token_brings_it(vms: Played) -> None:
-    nowhere = VxgSettings.model_validate({"type": "vxg", "allow_http": True, "timeout": "2 s"})
+    nowhere = VxgSettings.model_validate({"type": "vxg", "allow_http": True, "timeout": PATIENCE})
     with pytest.raises(CannotDiscover, match="write url: under the VMS"):
         await VxgTarget.discover(nowhere, LICENCE, Vault())
     vms.otherwise = page({"id": 4711, "token": token()}, total=1)

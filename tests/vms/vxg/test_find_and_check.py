@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from bridge.model import Absent, Action, CameraId, Found, Unanswered
-from tests.vms.conftest import CUT, Played, Vault, answer, event, said, token
+from tests.vms.conftest import CUT, Played, Vault, answer, event, nobody_there, said, token
 from tests.vms.vxg.conftest import GATE, Made, delivery
 
 LIST = (
@@ -79,9 +78,8 @@ async def test_a_good_camera_passes_and_nothing_is_changed(vms: Played, made: Ma
 
 
 async def test_a_vms_that_is_not_there_is_said_for_every_camera(made: Made) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    findings = await made(url=f"http://127.0.0.1:{port}").check([GATE, CameraId("gate-wide")])
+    with nobody_there() as port:
+        findings = await made(url=f"http://127.0.0.1:{port}").check([GATE, CameraId("gate-wide")])
     assert [finding.where for finding in findings] == ["camera gate-in", "camera gate-wide"]
     assert all("no connection to 127.0.0.1" in finding.what for finding in findings)
 

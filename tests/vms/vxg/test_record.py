@@ -24,7 +24,7 @@ from bridge.vms.recorded import (
     SaysWhatItTold,
 )
 from bridge.vms.vxg import VxgTarget
-from tests.vms.conftest import CUT, SILENCE, Played, Vault, answer, event, said, token
+from tests.vms.conftest import CUT, OUTWAITED, Played, Vault, answer, event, said, token
 from tests.vms.vxg.conftest import GATE, Made
 
 AT = datetime(2026, 2, 3, 10, 15, 30, 250000, UTC)
@@ -302,9 +302,9 @@ async def test_what_is_not_whole_never_ends_as_if_it_were(vms: Played, made: Mad
 
 
 async def test_a_silent_link_is_left_after_the_time_out(vms: Played, made: Made) -> None:
-    vms.script = [SILENCE]
+    vms.script = [OUTWAITED]
     with pytest.raises(CannotTell, match="nothing more came"):
-        await bytes_of(made(timeout="100 ms"), "/media/x")
+        await bytes_of(made(), "/media/x")
 
 
 async def test_what_is_not_taken_yet_is_not_read_on(vms: Played, made: Made) -> None:

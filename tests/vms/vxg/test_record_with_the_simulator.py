@@ -15,7 +15,7 @@ from bridge.simulator.vxg.media import video
 from bridge.vms.clip import around
 from bridge.vms.recorded import Away, CannotTell, Held, MediaKind, Query, Recorded
 from bridge.vms.vxg import VxgTarget
-from tests.vms.conftest import event
+from tests.vms.conftest import BOUND, event
 from tests.vms.vxg.conftest import GATE, delivery, sent
 from tests.vms.vxg.test_with_the_simulator import Ours, cloud, ours
 
@@ -98,7 +98,7 @@ async def test_a_clip_is_made_once_though_the_answer_was_lost_and_fetched_when_i
         await target.clip(GATE, *around(there.at, 10.0, 30.0), "door [0197c3-1.0]", there.at)
     made = await target.clip(GATE, *around(there.at, 10.0, 30.0), "door [0197c3-1.0]", there.at)
     assert [str(clip.id) for clip in cloud.cloud.clips.values()] == [made]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(BOUND):
         while True:
             (clip,) = [each for each in await target.held(there, 10.0, 30.0) if each.kind is MediaKind.CLIP]
             if not clip.pending:

@@ -12,6 +12,7 @@ from bridge.model import Absent, Action, Blocked, CameraId, Delivered, Found, Vm
 from bridge.simulator.vxg import SimulatedVxg
 from bridge.vms.vxg import VxgCamera, VxgSettings, VxgTarget
 from tests.vms.conftest import Vault, event
+from tests.vms.time_passes import PATIENCE
 from tests.vms.vxg.conftest import GATE, delivery, sent
 
 Made = Callable[..., VxgTarget]
@@ -26,7 +27,7 @@ async def cloud() -> AsyncIterator[SimulatedVxg]:
 @pytest.fixture
 async def ours(cloud: SimulatedVxg) -> AsyncIterator[tuple[VxgTarget, Vault]]:
     vault = Vault(gate_in=cloud.tokens[4711])
-    settings = VxgSettings.model_validate({"type": "vxg", "allow_http": True, "timeout": "2 s"})
+    settings = VxgSettings.model_validate({"type": "vxg", "allow_http": True, "timeout": PATIENCE})
     cameras = {CameraId("gate-in"): VxgCamera.model_validate({"vms": "cloud", "id": 4711, "token": "secret:gate-in"})}
     target = VxgTarget(VmsId("cloud"), settings, cameras, vault)
     yield target, vault

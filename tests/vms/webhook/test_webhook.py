@@ -29,7 +29,8 @@ from bridge.model import (
     VmsId,
 )
 from bridge.vms.webhook import WebhookCamera, WebhookSettings, WebhookTarget
-from tests.vms.conftest import CUT, SILENCE, Played, Vault, answer, event
+from tests.vms.conftest import CUT, OUTWAITED, Played, Vault, answer, event
+from tests.vms.time_passes import PATIENCE
 
 GATE = CameraId("gate-in")
 Made = Callable[..., WebhookTarget]
@@ -57,7 +58,7 @@ async def made(vms: Played) -> AsyncIterator[Made]:
     targets: list[WebhookTarget] = []
 
     def make(vault: Vault | None = None, **settings: Any) -> WebhookTarget:
-        url = {"url": f"http://127.0.0.1:{vms.port}/in", "timeout": "2 s", "allow_http": True}
+        url = {"url": f"http://127.0.0.1:{vms.port}/in", "timeout": PATIENCE, "allow_http": True}
         targets.append(target(vault, **{**url, **settings}))
         return targets[-1]
 
@@ -233,10 +234,10 @@ async def test_any_other_answer_means_not_taken_yet(vms: Played, made: Made, sta
     assert await sent(made()) == Retry(f"the receiver says later ({status})", 9.0, away)
 
 
-@pytest.mark.parametrize(("reply", "away"), [(CUT, False), (SILENCE, True)])
+@pytest.mark.parametrize(("reply", "away"), [(CUT, False), (OUTWAITED, True)])
 async def test_no_answer_is_ambiguous(vms: Played, made: Made, reply: str, away: bool) -> None:
     vms.otherwise = reply
-    outcome = await sent(made(timeout="100 ms"))
+    outcome = await sent(made())
     assert isinstance(outcome, Ambiguous)
     assert outcome.away is away
 

@@ -11,6 +11,7 @@ from bridge.model import Action, Ambiguous, CameraId, Delivered, Delivery, Outco
 from bridge.simulator.zoneminder import SimulatedZoneMinder
 from bridge.vms.zoneminder import ZoneMinderCamera, ZoneMinderSettings, ZoneMinderTarget
 from tests.vms.conftest import Vault, event
+from tests.vms.time_passes import PATIENCE
 
 DOCK, GATE, GONE = CameraId("dock"), CameraId("gate"), CameraId("gone")
 URL = "https://zm.harbour.example/zm"
@@ -62,7 +63,7 @@ async def made(zm: SimulatedZoneMinder) -> AsyncIterator[Made]:
 
     def make(vault: Vault | None = None, **more: Any) -> ZoneMinderTarget:
         there = {"url": zm.base_url, "allow_http": True, "trigger_port": zm.trigger.port}
-        quick = {"timeout": "2 s", "confirm_within": "500 ms"}
+        quick = {"timeout": PATIENCE, "confirm_within": PATIENCE}
         targets.append(target(vault, **{**there, **quick, **more}))
         return targets[-1]
 

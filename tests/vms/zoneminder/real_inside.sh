@@ -21,10 +21,13 @@ chmod 1777 /dev/shm
 
 mariadb-install-db --user=mysql --datadir=/var/lib/mysql --auth-root-authentication-method=normal --skip-test-db \
   >"$work/install-db.log" 2>&1
-mariadbd --no-defaults --user=mysql --datadir=/var/lib/mysql --socket=/run/mysqld/mysqld.sock --skip-networking \
-  --character-set-server=utf8mb4 --collation-server=utf8mb4_general_ci \
-  --pid-file=/run/mysqld/mysqld.pid >"$work/mariadbd.log" 2>&1 &
-until mariadb-admin ping >/dev/null 2>&1; do sleep 0.1; done
+database() {
+  mariadbd --no-defaults --user=mysql --datadir=/var/lib/mysql --socket=/run/mysqld/mysqld.sock --skip-networking \
+    --character-set-server=utf8mb4 --collation-server=utf8mb4_general_ci \
+    --pid-file=/run/mysqld/mysqld.pid >>"$work/mariadbd.log" 2>&1 &
+  until mariadb-admin ping >/dev/null 2>&1; do sleep 0.1; done
+}
+database
 
 mariadb <<SQL
 source /usr/share/zoneminder/db/zm_create.sql
@@ -38,7 +41,7 @@ update Users set APIEnabled=1, Password='$(php -r 'echo password_hash("first pas
 insert into Monitors (Name, Type, Function, Enabled, Path, Method, Width, Height, Colours, ImageBufferCount,
   PreEventCount, PostEventCount, MinSectionLength, SaveJPEGs, VideoWriter, WarmupCount, AlarmFrameCount, MaxFPS)
 values ('Dock', 'Ffmpeg', 'Nodect', 1, '$camera', 'rtpRtsp', 320, 240, 4, 20, 5, 5, 2, 3, 0, 0, 1, null),
-       ('Gate', 'Ffmpeg', 'Nodect', 1, '$camera', 'rtpRtsp', 320, 240, 4, 20, 5, 5, 2, 3, 0, 0, 1, null);
+       ('Gate', 'Ffmpeg', 'Nodect', 1, '$camera', 'rtpRtsp', 320, 240, 4, 20, 5, 5, 2, 3, 1, 0, 1, null);
 SQL
 
 cat >"$work/apache.conf" <<CONF
@@ -90,29 +93,38 @@ Alias /zm $www
   RewriteRule ^ index.php [L]
 </Directory>
 CONF
-apache2 -f "$work/apache.conf" -DFOREGROUND >"$work/apache.log" 2>&1 &
+web() { apache2 -f "$work/apache.conf" -DFOREGROUND >>"$work/apache.log" 2>&1 & }
+web
 
 zm() { setpriv --reuid=www-data --regid=www-data --init-groups env PERL5LIB= "$@"; }
 zm zmpkg.pl start >"$work/zmpkg.log" 2>&1 || { cat "$work/zmpkg.log" >&2; exit 1; }
+# Only this namespace's processes can be seen from here.
+slay() { slain=$(pgrep -f "$1") && kill -KILL $slain; }
 echo ready
 while read -r word name; do
   case $word in
     start) zm zmpkg.pl start >>"$work/zmpkg.log" 2>&1 && echo done ;;
     stop) zm zmpkg.pl stop >>"$work/zmpkg.log" 2>&1 && echo done ;;
-    # Only this namespace's processes can be seen from here. What was killed before may not be back yet.
+    # What was killed before may not be back yet.
     kill)
       told=gone
       for _ in $(seq 120); do
-        pkill -KILL -f "$name" && told=done && break
+        slay "$name" && told=done && break
         sleep 0.25
       done
       echo "$told"
       ;;
     # All of it but its web pages and its database.
-    crash) pkill -KILL -f '^(/usr/bin/perl.*/zm|/usr/bin/zm)' && echo done ;;
+    crash) slay '^(/usr/bin/perl.*/zm|/usr/bin/zm)' && echo done ;;
     # The daemon that starts the others again.
-    hold) pkill -STOP -f zmdc.pl && echo done ;;
-    go) pkill -CONT -f zmdc.pl || true; echo done ;;
+    hold) kill -STOP $(pgrep -f zmdc.pl) && echo done ;;
+    # That one goes on, and what nobody starts again is started.
+    go)
+      kill -CONT $(pgrep -f zmdc.pl) 2>/dev/null || true
+      pgrep -x mariadbd >/dev/null || database
+      pgrep -x apache2 >/dev/null || web
+      echo done
+      ;;
     sql) mariadb zm -N -B -e "$name" | tr '\n' '\036'; echo ;;
     logs) cp -r /var/log/zm "$work/"; echo done ;;
   esac

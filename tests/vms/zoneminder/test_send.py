@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 
-from bridge.model import Absent, Action, Ambiguous, Blocked, Delivered, Found, Rejected, Retry, Unanswered
+from bridge.model import Absent, Action, Ambiguous, Blocked, Delivered, Found, Outcome, Rejected, Retry, Unanswered
 from bridge.simulator.vxg.faults import Fault, Kind
 from bridge.simulator.zoneminder import SimulatedZoneMinder
-from tests.vms.conftest import Vault, event
+from tests.vms.conftest import BOUND, Vault, event
+from tests.vms.time_passes import NEVER, SECONDS, outwaited, pass_time
 from tests.vms.zoneminder.conftest import DOCK, GATE, GONE, Made, delivery, sent
 
 LOGIN = "/host/login.json"
+LOOKED = "/events/index/"
 
 
 def asked(zm: SimulatedZoneMinder, word: str) -> int:
     return sum(word in each.path for each in zm.asked)
 
 
+async def in_vain(zm: SimulatedZoneMinder, sending: Coroutine[Any, Any, Outcome]) -> Outcome:
+    """What becomes of it when it has looked for its event, and its time is over."""
+    looked = asked(zm, LOOKED)
+    return await outwaited(sending, lambda: asked(zm, LOOKED) > looked)
+
+
 async def test_the_simulator_loses_an_event_with_an_apostrophe_as_the_real_one_does(zm: SimulatedZoneMinder) -> None:
     """What the whole cleaning is for: seen by running."""
     _, writer = await asyncio.open_connection("127.0.0.1", zm.trigger.port)
     writer.write(b"1|on+1|80|leak|it's wet\n")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(BOUND):
         while not zm.database.refused:
             await asyncio.sleep(0.01)
     writer.close()
@@ -61,9 +71,9 @@ async def test_two_at_once_on_one_monitor_are_both_there(zm: SimulatedZoneMinder
 
 
 async def test_another_monitor_does_not_wait(zm: SimulatedZoneMinder, made: Made, way: str) -> None:
-    ours = made(way=way, timeout="5 s", confirm_within="5 s")
+    ours = made(way=way)
     zm.trigger.lose = 1
-    zm.faults.add(Fault(kind=Kind.SLOW, path="id:1/command:on", seconds=3.0))
+    zm.faults.add(Fault(kind=Kind.SLOW, path="id:1/command:on", seconds=NEVER))
     waiting = asyncio.create_task(sent(ours, delivery()))
     await asyncio.sleep(0)
     while not (zm.trigger.lines or asked(zm, "id:1/command:on")):
@@ -78,7 +88,7 @@ async def test_a_line_that_is_lost_is_in_doubt_and_not_there(zm: SimulatedZoneMi
     """As some versions lose two of three (its issue 4787)."""
     ours = made()
     zm.trigger.lose = 1
-    outcome = await sent(ours, delivery())
+    outcome = await in_vain(zm, sent(ours, delivery()))
     assert isinstance(outcome, Ambiguous)
     assert not outcome.away
     assert await ours.find(delivery()) == Absent()
@@ -89,7 +99,8 @@ async def test_a_kept_connection_that_was_cut_meanwhile_is_made_anew(zm: Simulat
     ours = made()
     await sent(ours, delivery(event(id="1.0")))
     await zm.trigger.stop()
-    assert isinstance(await sent(ours, delivery(event(id="2.0"))), Retry | Ambiguous)  # it may have been written
+    cut = await in_vain(zm, sent(ours, delivery(event(id="2.0"))))
+    assert isinstance(cut, Retry | Ambiguous)  # it may have been written
     assert isinstance(await sent(ours, delivery(event(id="2.0"))), Retry)
     await zm.trigger.listen()
     assert isinstance(await sent(ours, delivery(event(id="2.0"))), Delivered)
@@ -99,20 +110,19 @@ async def test_the_turn_of_one_that_failed_goes_to_the_next(zm: SimulatedZoneMin
     ours = made(way=way)
     zm.trigger.lose = 1
     zm.faults.add(Fault(kind=Kind.SERVER_ERROR, path="command:on", next=1))
-    assert isinstance(await sent(ours, delivery(event(id="1.0"))), Ambiguous)
+    assert isinstance(await in_vain(zm, sent(ours, delivery(event(id="1.0")))), Ambiguous)
     assert isinstance(await sent(ours, delivery(event(id="2.0"))), Delivered)
 
 
 async def test_a_turn_that_nobody_gives_back_ends_by_itself(zm: SimulatedZoneMinder, made: Made) -> None:
-    ours = made(timeout="100 ms", confirm_within="100 ms")
+    ours = made()
     first, *_ = ours.render(delivery(event(id="1.0")))
     assert isinstance(await ours.send(first), Delivered)
-    busy = await sent(ours, delivery(event(id="2.0")))
+    busy = await outwaited(sent(ours, delivery(event(id="2.0"))))
     assert isinstance(busy, Retry)
     assert not busy.away
-    async with asyncio.timeout(5):
-        while not isinstance(await sent(ours, delivery(event(id="2.0"))), Delivered):
-            pass
+    pass_time(4 * SECONDS)
+    assert isinstance(await sent(ours, delivery(event(id="2.0"))), Delivered)
 
 
 # --------------------------------------------------------------------------------------------------------- going on
@@ -149,11 +159,11 @@ async def test_one_that_was_deleted_meanwhile_is_forced_again(zm: SimulatedZoneM
     ours = made(way=way)
     zm.faults.add(Fault(kind=Kind.SERVER_ERROR, method="PUT", next=1))
     assert isinstance(await sent(ours, delivery()), Ambiguous)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(BOUND):
         while zm.monitors[1].event is not None:
             await asyncio.sleep(0.01)
     zm.database.events.clear()
-    assert isinstance(await sent(ours, delivery()), Ambiguous)
+    assert isinstance(await in_vain(zm, sent(ours, delivery())), Ambiguous)
     assert isinstance(await sent(ours, delivery()), Delivered)
 
 
@@ -246,7 +256,7 @@ async def test_an_event_that_is_on_one_monitor_is_not_taken_for_there_on_another
     ours = made()
     assert isinstance(await sent(ours, delivery()), Delivered)
     zm.trigger.lose = 1
-    assert isinstance(await sent(ours, delivery(camera=GATE)), Ambiguous)
+    assert isinstance(await in_vain(zm, sent(ours, delivery(camera=GATE))), Ambiguous)
     assert await ours.find(delivery(camera=GATE)) == Absent()
 
 
@@ -266,8 +276,8 @@ async def test_a_search_without_an_answer_says_nothing(zm: SimulatedZoneMinder, 
 # --------------------------------------------------------------------------------------------------------------- limits
 
 
-async def test_a_monitor_that_is_not_there_parks_its_camera(made: Made, way: str) -> None:
-    outcome = await sent(made(way=way), delivery(camera=GONE))
+async def test_a_monitor_that_is_not_there_parks_its_camera(zm: SimulatedZoneMinder, made: Made, way: str) -> None:
+    outcome = await in_vain(zm, sent(made(way=way), delivery(camera=GONE)))
     assert isinstance(outcome, Blocked)
     assert not outcome.whole_vms
 
@@ -277,7 +287,7 @@ async def test_a_monitor_that_takes_no_alarms_is_told_with_what_to_do(
     zm: SimulatedZoneMinder, made: Made, way: str, function: str
 ) -> None:
     zm.monitors[1].function = function
-    outcome = await sent(made(way=way), delivery())
+    outcome = await in_vain(zm, sent(made(way=way), delivery()))
     if way == "rest" and function == "None":
         assert isinstance(outcome, Retry)
     else:
@@ -289,7 +299,7 @@ async def test_a_monitor_that_its_user_may_not_see_is_not_forced_again_and_again
     zm: SimulatedZoneMinder, made: Made
 ) -> None:
     zm.users.sees = frozenset({2})
-    outcome = await sent(made(), delivery())
+    outcome = await in_vain(zm, sent(made(), delivery()))
     assert outcome == Blocked("ZoneMinder's user may not see monitor 1")
 
 

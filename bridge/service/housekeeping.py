@@ -1,0 +1,50 @@
+"""What is done once a minute: old records go, and a VMS that is within its budget again is said to be."""
+
+from __future__ import annotations
+
+import logging
+
+from bridge.clock import Clock
+from bridge.config.site import Site
+from bridge.journal.contract import Fenced, JournalError
+from bridge.journal.sqlite import SqliteJournal
+from bridge.model import Urgency, VmsId
+from bridge.supervision import Conditions
+
+log = logging.getLogger("bridge.service.housekeeping")
+
+EVERY = 60.0
+"""Seconds."""
+
+
+class Housekeeping:
+    def __init__(self, site: Site, journal: SqliteJournal, clock: Clock, conditions: Conditions) -> None:
+        self._retention = site.journal.retention
+        self._journal = journal
+        self._clock = clock
+        self._conditions = conditions
+        self._over_budget: set[str] = set()
+        journal.on_expired = self._expired
+
+    def replace(self, site: Site) -> None:
+        self._retention = site.journal.retention
+
+    async def run(self) -> None:
+        """Until cancelled. Raises Fenced."""
+        while True:
+            over, self._over_budget = self._over_budget, set()
+            await self._clock.sleep(EVERY)
+            for key in over - self._over_budget:
+                self._conditions.end(key, "within the budget again")
+            try:
+                await self._journal.purge(self._clock.now().utc.timestamp() - self._retention)
+            except Fenced:
+                raise
+            except JournalError as error:  # a full disk, say: the next round tries again
+                log.warning("old records could not be removed: %s", error)
+
+    def _expired(self, vms: VmsId, urgency: Urgency, count: int) -> None:
+        """Undelivered events over their VMS's budget were given up, the oldest first; the totals count them."""
+        key = f"budget {vms} {urgency.name.lower()}"
+        self._over_budget.add(key)
+        self._conditions.begin(key, "more waits than may; the oldest are given up (see: status, expired)")
