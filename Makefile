@@ -57,7 +57,7 @@ demo: $(STAMPS)/runtime
 	@$(BIN)/vms-bridge demo $(if $(FOR),--for $(FOR)) $(ARGS)
 
 test: $(STAMPS)/dev peers
-	@$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile --ignore tests/faults $(ARGS)
+	@$(BIN)/python -m pytest -m 'not slow' -n 3 --dist loadfile --ignore tests/faults $(ARGS)
 
 check: $(STAMPS)/dev
 	@$(BIN)/ruff check .
@@ -72,7 +72,7 @@ faults-ci: $(STAMPS)/dev peers
 
 # A test that fails (1) makes a hole in the table; a run that breaks off makes none at all.
 quality: $(STAMPS)/dev peers
-	@$(BIN)/python -m pytest -m shows -n 2 --dist loadfile --ignore tests/faults --quality $(SHOWN)/tests.json $(ARGS) \
+	@$(BIN)/python -m pytest -m shows -n 3 --dist loadfile --ignore tests/faults --quality $(SHOWN)/tests.json $(ARGS) \
 	  || [ $$? -eq 1 ]
 	@KILLS=$${KILLS:-200} $(BIN)/python -m pytest -m shows tests/faults --timeout 1200 --quality $(SHOWN)/faults.json \
 	  || [ $$? -eq 1 ]

@@ -57,10 +57,13 @@ class Server:
     async def finish(self, bound: float) -> None:
         """Accept nothing more, let requests under way be answered within ``bound`` seconds, end the others."""
         self.closing = True
-        self._end_all()
+        for connection in list(self._connections):
+            if connection.at_work:
+                connection.end()
         if self._server is not None:
             await self._accept_no_more(self._server)
-        self._end_all()
+        for connection in list(self._connections):  # and whoever rests: who sees that end finds nobody listening
+            connection.end()
         try:
             if self._tasks:
                 await asyncio.wait(tuple(self._tasks), timeout=bound)
@@ -76,10 +79,6 @@ class Server:
         await asyncio.sleep(0)  # what was written last leaves before the loop may end
         for connection in list(self._connections):
             connection.abort()
-
-    def _end_all(self) -> None:
-        for connection in list(self._connections):
-            connection.end()
 
     async def _accept_no_more(self, server: asyncio.Server) -> None:
         """A connection that has been accepted just now becomes one of ours first: asyncio drops it without closing it
