@@ -29,11 +29,12 @@ TURNS = "each event of a point is a change it read"
 
 
 class Device(Panel):
-    """``answered``: by connection, for each point the numbers of the changes it was told, each once."""
+    """``answered``: by connection, for each point the numbers of the changes it was told, each once. A connection is the
+    server's own object for it: among hundreds, two may come from the same port."""
 
     def __init__(self, points: int) -> None:
         super().__init__()
-        self.answered: dict[tuple[str, int], list[list[int]]] = {}
+        self.answered: dict[object, list[list[int]]] = {}
         self._points = points
         self._writing = threading.Lock()
 
@@ -44,10 +45,10 @@ class Device(Panel):
     def read_h_regs(self, address: int, count: int, srv_info: Any) -> Any:
         found = super().read_h_regs(address, count, srv_info)
         if found.ok:
-            self._write_down((srv_info.client.address, srv_info.client.port), address, found.data)
+            self._write_down(srv_info.client, address, found.data)
         return found
 
-    def _write_down(self, connection: tuple[str, int], address: int, registers: Sequence[int]) -> None:
+    def _write_down(self, connection: object, address: int, registers: Sequence[int]) -> None:
         with self._writing:
             seen = self.answered.setdefault(connection, [[] for _ in range(self._points)])
             for point in range(self._points):
