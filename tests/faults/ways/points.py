@@ -29,8 +29,8 @@ TURNS = "each event of a point is a change it read"
 
 
 class Device(Panel):
-    """``answered``: by connection, for each point the numbers of the changes it was told, each once. A connection is the
-    server's own object for it: among hundreds, two may come from the same port."""
+    """``answered``: by connection, for each point the numbers of the changes it was told, each once. It is known by the
+    server's own object: among hundreds of connections two may come from the same port."""
 
     def __init__(self, points: int) -> None:
         super().__init__()
