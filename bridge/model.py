@@ -158,13 +158,15 @@ class Clock(enum.Enum):
 class Collapse(msgspec.Struct, frozen=True):
     """How the several messages about one thing (one vehicle, say) become one event.
 
-    ``key`` names the thing. ``hold``: seconds to wait for a better message before raising; 0 raises at once.
-    ``rank``: of the messages held, the highest rank is raised (the latest of equals). ``window``: seconds from the
+    ``key`` names the thing. ``hold``: seconds to wait for a better message before raising; 0 raises at once. ``rank``:
+    of the messages held, the highest rank is raised (of equals what happened latest). ``window``: seconds from the
     first message in which later ones belong to the same event. ``amend``: the fields whose change is worth an
-    amendment; empty means any. ``begins``: what only the thing's first message has; another value under the same key
-    is another thing (a camera that restarted counts its vehicles from 1 again). ``loose``: the key where a message says
-    less of whose thing it is; equal to ``key`` for a message that does, and then any thing of the sensor whose key ends
-    alike is meant, if it is the only one.
+    amendment; empty means any. A message of a lower rank than what was told, or of the same but older, tells only what
+    was not known. ``begins``: what only the thing's first message has; another value under the same key is another
+    thing (a camera that restarted counts its vehicles from 1 again). ``loose``: the key where a message says less of
+    whose thing it is; equal to ``key`` for a message that does, and then any thing of the sensor whose key ends alike
+    is meant, if it is the only one. ``assumed``: fields of which the message says nothing, and that have what the
+    profile says stands otherwise; no news where something else is known.
     """
 
     key: str
@@ -174,6 +176,7 @@ class Collapse(msgspec.Struct, frozen=True):
     amend: tuple[str, ...] = ()
     begins: str = ""
     loose: str = ""
+    assumed: tuple[str, ...] = ()
 
 
 class Complete(msgspec.Struct, frozen=True):

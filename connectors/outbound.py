@@ -88,8 +88,9 @@ class OutboundSettings(ConnectorSettings):
         return tuple(dict.fromkeys(value for value in values if isinstance(value, SecretRef)))
 
 
-def plain_url(text: str, secure: str, insecure: str) -> str:
-    """The URL, when it is one that may be shown: no credentials and no parameters. Raises ValueError."""
+def plain_url(text: str, secure: str, insecure: str, instead: str = "basic: secret:NAME") -> str:
+    """The URL, when it is one that may be shown: no credentials (``instead``: what to write) and no parameters. Raises
+    ValueError."""
     try:
         parts = urlsplit(text)
         port_is_right = parts.port is None or 0 < parts.port < 65536
@@ -98,7 +99,7 @@ def plain_url(text: str, secure: str, insecure: str) -> str:
     if parts.scheme not in (secure, insecure) or not parts.hostname or not port_is_right:
         raise ValueError(f"write {insecure}://host:port/path, or {secure}:// with TLS")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("credentials do not stand in the URL: write basic: secret:NAME")
+        raise ValueError(f"credentials do not stand in the URL: write {instead}")
     if parts.query or "?" in text:
         raise ValueError("parameters do not stand in the URL: write query: {name: value}, secrets by reference")
     if "#" in text or not text.isprintable() or " " in text:

@@ -91,7 +91,8 @@ class Staying:
             except (Away, OSError) as error:
                 self.refused = isinstance(error, Away) and error.refused
                 self._counts["failed"] += 1
-                self._down(str(error.strerror or error) if isinstance(error, OSError) else str(error))
+                self._down(str(error.strerror or error) if isinstance(error, OSError) else str(error), lost_by=why)
+                why = ""
                 await asyncio.sleep(self._pause(error))
                 continue
             self.refused = False
@@ -146,10 +147,12 @@ class Staying:
         self._lost_at = None
         return gap
 
-    def _down(self, why: str) -> None:
+    def _down(self, why: str, lost_by: str = "") -> None:
+        """``lost_by``: how the connection ended before that, where nobody was told yet."""
         if why != self._said:
+            told = f"{lost_by}; then {why}" if lost_by and self._said == "" else why
             self._said = why
-            self._link.down(why)
+            self._link.down(told)
 
     def _pause(self, error: Exception) -> float:
         pause = max(self._backoff.next(), getattr(error, "after", 0.0))

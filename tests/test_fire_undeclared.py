@@ -11,7 +11,7 @@ import pytest
 
 from bridge.config.load import load
 from bridge.config.secrets import SecretStores
-from bridge.model import ReceiptKind, SensorId
+from bridge.model import CameraId, ReceiptKind, SensorId
 from bridge.service import Service
 from bridge.simulator.secret_files import write_secrets
 from bridge.simulator.vxg import SimulatedVxg
@@ -73,3 +73,24 @@ async def test_a_vms_that_is_away_is_asked_where_nobody_declares(tmp_path: Path,
             assert receipt.kind is ReceiptKind.ACCEPTED, "it waits, and is declared on its way"
         else:
             assert "could not be found out" in receipt.why
+
+
+async def test_what_was_reloaded_while_a_vms_was_asked_is_not_fired_by_the_old_site(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with SimulatedVxg(1, declared=["bridge_test"]) as vms, served(tmp_path, vms) as service:
+
+        async def reloaded_meanwhile(*asked: object) -> list[CameraId]:
+            (tmp_path / "site.yaml").write_text(
+                SITE.format(url=vms.base_url, declares="false", rules="").replace("/gate", "/door")
+            )
+            await service.reload(load(tmp_path / "site.yaml"))
+            return []
+
+        async with asyncio.timeout(30):
+            while service.state != "running":
+                await asyncio.sleep(0.01)
+        monkeypatch.setattr("bridge.service.firing.undeclared", reloaded_meanwhile)
+        assert (await service.fire(LPR, None, {}, None)).kind is ReceiptKind.LATER
+        monkeypatch.undo()
+        assert (await service.fire(LPR, None, {}, None)).kind is ReceiptKind.ACCEPTED

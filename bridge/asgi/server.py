@@ -44,6 +44,7 @@ class Server:
         self.loop: asyncio.AbstractEventLoop
         self._server: asyncio.Server | None = None
         self._connections: set[Connection] = set()
+        self._places: Counter[str] = Counter()  # how many of them each client has
         self._tasks: set[asyncio.Task[None]] = set()
         self._looking: asyncio.TimerHandle | None = None
 
@@ -95,6 +96,7 @@ class Server:
         """Whether there is room for it. Where all places are taken, the client with most of them gives one to a client
         with fewer: that of its connections which has been without a request longest."""
         self._connections.add(connection)
+        self._places[connection.peer] += 1
         if len(self._connections) > self.limits.connections:
             self.counts["crowded"] += 1
             if not self._make_room(connection.peer):
@@ -104,20 +106,24 @@ class Server:
         return True
 
     def _make_room(self, peer: str) -> bool:
-        places = Counter([each.peer for each in self._connections])
-        crowd, number = places.most_common(1)[0]
-        if number <= places[peer]:
+        crowd = max(self._places, key=self._places.__getitem__)  # a flood comes here for each of its connections
+        if self._places[crowd] <= self._places[peer]:
             return False
         idle = [each for each in self._connections if each.peer == crowd and not each.at_work]
         if not idle:
             return False
         longest = min(idle, key=lambda each: each.since)
-        self._connections.discard(longest)
+        self.farewell(longest)
         longest.close()
         return True
 
     def farewell(self, connection: Connection) -> None:
+        if connection not in self._connections:
+            return
         self._connections.discard(connection)
+        self._places[connection.peer] -= 1
+        if not self._places[connection.peer]:
+            del self._places[connection.peer]
 
     def answer(self, connection: Connection, exchange: Exchange) -> None:
         task = self.loop.create_task(connection.answered(exchange))

@@ -18,9 +18,6 @@ QUALITIES: Mapping[str, tuple[str, str]] = {
 }
 """Each with its letter and in words, in the order of the tables."""
 
-FIRST_THREE = ("samples", "reconnects", "credentials")
-"""Nothing ships without these, where they apply."""
-
 
 class Quality(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Shown when there are ``tests``, none of them ``failed``, and it applies.

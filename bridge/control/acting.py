@@ -85,10 +85,9 @@ class Acting:
 
     async def _chosen(self, asked: Asked) -> list[tuple[EventId, CameraId]]:
         choice = msgspec.json.decode(await asked.body(), type=Choice)
-        if not choice.all and not (choice.event or choice.sensor or choice.camera or choice.vms):
-            raise Refused("say which: an event, sensor, camera or vms, or all", 400)
-        if choice.all and (choice.event or choice.sensor or choice.camera or choice.vms):
-            raise Refused("all means every one of them: leave it out, or the other choices", 400)
+        _some_or_all(
+            (choice.event, choice.sensor, choice.camera, choice.vms), choice.all, "an event, sensor, camera or vms"
+        )
         wanted = search.Deliveries(
             state=DeliveryState.DEAD,
             event=choice.event,
@@ -114,10 +113,7 @@ class Acting:
 
     async def _held(self, asked: Asked) -> AsyncIterator[QuarantineRecord]:
         choice = msgspec.json.decode(await asked.body(), type=Held)
-        if not choice.all and not (choice.origin or choice.key or choice.message):
-            raise Refused("say which: an origin, key or message, or all", 400)
-        if choice.all and (choice.origin or choice.key or choice.message):
-            raise Refused("all means every one of them: leave it out, or the other choices", 400)
+        _some_or_all((choice.origin, choice.key, choice.message), choice.all, "an origin, key or message")
         wanted = search.Quarantine(origin=choice.origin, key=choice.key, message=choice.message, limit=search.SCANNED)
         return search.quarantine(self._served.journal, wanted)
 
@@ -163,6 +159,14 @@ class Acting:
         if self._compare is None:
             raise Refused("this service has no site file to read again", 404)
         return Json(await self._compare())
+
+
+def _some_or_all(filters: tuple[str | None, ...], all: bool, which: str) -> None:
+    """Nobody means every one by leaving everything out. Raises Refused."""
+    if not all and not any(filters):
+        raise Refused(f"say which: {which}, or all", 400)
+    if all and any(filters):
+        raise Refused("all means every one of them: leave it out, or the other choices", 400)
 
 
 async def drop(journal: Journal, chosen: AsyncIterator[QuarantineRecord]) -> int:

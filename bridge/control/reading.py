@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import msgspec
 
@@ -15,6 +16,8 @@ from bridge.explanation import NotFound, explain
 from bridge.metrics.exposition import CONTENT_TYPE
 from bridge.metrics.health import Health
 from bridge.model import MediaId
+
+Record = TypeVar("Record")
 
 
 class Reading:
@@ -42,12 +45,7 @@ class Reading:
             if bound in asked.parameters:
                 asked.parameters[bound] = search.moment(asked.parameters[bound], datetime.now(UTC)).isoformat()
         wanted = msgspec.convert(asked.parameters, search.Events, strict=False)
-
-        async def found() -> AsyncIterator[bytes]:
-            async for event in search.events(self._served.journal, wanted):
-                yield records.line(records.of_event(event))
-
-        return Lines(found())
+        return _lines(search.events(self._served.journal, wanted), records.of_event)
 
     async def _event(self, asked: Asked) -> Answer:
         try:
@@ -61,21 +59,11 @@ class Reading:
 
     async def _deliveries(self, asked: Asked) -> Answer:
         wanted = msgspec.convert(asked.parameters, search.Deliveries, strict=False)
-
-        async def found() -> AsyncIterator[bytes]:
-            async for delivery in search.deliveries(self._served.journal, wanted):
-                yield records.line(records.of_delivery(delivery))
-
-        return Lines(found())
+        return _lines(search.deliveries(self._served.journal, wanted), records.of_delivery)
 
     async def _quarantine(self, asked: Asked) -> Answer:
         wanted = msgspec.convert(asked.parameters, search.Quarantine, strict=False)
-
-        async def found() -> AsyncIterator[bytes]:
-            async for item in search.quarantine(self._served.journal, wanted):
-                yield records.line(records.of_quarantined(item))
-
-        return Lines(found())
+        return _lines(search.quarantine(self._served.journal, wanted), records.of_quarantined)
 
     async def _explain(self, asked: Asked) -> Answer:
         try:
@@ -91,6 +79,14 @@ class Reading:
 
     async def _ready(self, asked: Asked) -> Answer:
         return _of(self._served.ready())
+
+
+def _lines(found: AsyncIterator[Record], told: Callable[[Record], Mapping[str, object]]) -> Answer:
+    async def lines() -> AsyncIterator[bytes]:
+        async for each in found:
+            yield records.line(told(each))
+
+    return Lines(lines())
 
 
 def _of(health: Health) -> Answer:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bridge.model import CameraId, EventId, Scalar, SensorEvent, Urgency
+from bridge.model import CameraId, Collapse, EventId, Scalar, SensorEvent, Urgency
 
 KIND = "collapse"
 
@@ -17,7 +17,8 @@ class Thing(msgspec.Struct, array_like=True):
 
     ``event``: the id of its event, fixed when its first message came. ``held``: the event that will be raised when
     the hold ends; None once raised or withheld. ``rank``: of the message that is held, or of the best that the cameras
-    were told of. ``fields``: as last told to the cameras, ``title`` and ``type`` too where messages have a rank.
+    were told of. ``fields``: as last told to the cameras. Where messages have a rank also ``title``, ``type``, when it
+    ``occurred`` (seconds since 1970), and ``pictured``: whether the cameras have a picture of it.
     ``cameras``: those the event is raised on. ``withheld``: the rule that kept it back. ``begins``: what its first
     message had, if that has come. ``urgency``: as told to the cameras; ``said``: as its messages had it, before rules.
     """
@@ -35,6 +36,8 @@ class Thing(msgspec.Struct, array_like=True):
     said: Urgency | None = None
     title: str = ""
     type: str = ""
+    occurred: float = 0.0
+    pictured: bool = False
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -50,8 +53,9 @@ def unpack(value: bytes) -> Thing:
 
 
 def better(held: SensorEvent, rank: int, newer: SensorEvent, newer_rank: int) -> tuple[SensorEvent, int]:
-    """The one to raise: the higher rank, the newer of equals; a picture is kept when only the other has one."""
-    if newer_rank >= rank:
+    """The one to raise: the higher rank, of equals the one that happened later, and without ranks the one that came
+    later; a picture is kept when only the other has one."""
+    if newer_rank > rank or (newer_rank == rank and (not rank or newer.occurred_at >= held.occurred_at)):
         best, best_rank, other = newer, newer_rank, held
     else:
         best, best_rank, other = held, rank, newer
@@ -62,13 +66,22 @@ def better(held: SensorEvent, rank: int, newer: SensorEvent, newer_rank: int) ->
     return msgspec.structs.replace(best, id=held.id, media=media, urgency=urgency), best_rank
 
 
-def changes(before: dict[str, Scalar], event: SensorEvent, worth: tuple[str, ...], worse: bool) -> tuple[str, ...]:
-    """The fields that say something new, of those worth an amendment. A field that went missing says nothing.
+def is_worse(told: Thing, event: SensorEvent, rank: int) -> bool:
+    """Whether this message says less reliably what the cameras were told: it has a lower rank, or the same and
+    happened earlier."""
+    if rank != told.rank:
+        return rank < told.rank
+    return rank > 0 and event.occurred_at.timestamp() < told.occurred
 
-    ``worse``: of a lower rank than what was told, so that it tells only what was not known.
+
+def changes(before: dict[str, Scalar], event: SensorEvent, how: Collapse, worse: bool) -> tuple[str, ...]:
+    """The fields that say something new, of those worth an amendment. A field that went missing says nothing, and
+    neither does one that stands only for what the message does not say.
+
+    ``worse``: than what was told (``is_worse``), so that it tells only what was not known.
     """
-    fields = event.fields
-    names = worth or tuple(fields)
+    fields, assumed = event.fields, how.assumed
+    names = [name for name in how.amend or fields if name in fields and name not in assumed]
     if worse:
-        return tuple([name for name in names if name in fields and name not in before])
-    return tuple([name for name in names if name in fields and fields[name] != before.get(name)])
+        return tuple([name for name in names if name not in before])
+    return tuple([name for name in names if fields[name] != before.get(name)])

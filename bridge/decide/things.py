@@ -12,7 +12,7 @@ from bridge.decide.gathering import Gathering, ending_of
 from bridge.decide.in_service import as_it_is
 from bridge.decide.judging import named_again
 from bridge.decide.memory import Fact
-from bridge.model import Action, CameraId, Collapse, Fate, Item, SensorEvent, SensorId, StateKey
+from bridge.model import Action, CameraId, Collapse, Fate, Item, Scalar, SensorEvent, SensorId, StateKey
 
 
 def said(gathering: Gathering, sensor: Sensor, item: Item, event: SensorEvent, how: Collapse) -> None:
@@ -43,7 +43,7 @@ def said(gathering: Gathering, sensor: Sensor, item: Item, event: SensorEvent, h
     elif thing.withheld or event.urgency < (thing.urgency if thing.said is None else thing.said):
         # Filtered so far, or more urgent than what the cameras were told: an amendment would not be noticed.
         marks = event.marks if thing.withheld else (*event.marks, f"more urgent than {thing.event}")
-        thing = Thing(event.id, thing.ends, rank=how.rank)
+        thing = Thing(event.id, thing.ends, rank=how.rank, begins=thing.begins)
         _open(gathering, key, thing, sensor, item, msgspec.structs.replace(event, marks=marks), how.amend)
     else:
         _amend(gathering, key, thing, sensor, item, event, how)
@@ -143,15 +143,23 @@ def _told(
     judged = settled.event
     thing.held = None
     thing.event = judged.id
-    fields = judged.fields
-    thing.fields = {name: fields[name] for name in worth if name in fields} if worth else dict(fields)
+    _remember(thing, event, dict(judged.fields), worth)
     thing.urgency = judged.urgency
     thing.said = event.urgency
     thing.cameras = sensor.cameras
-    if thing.rank:
-        thing.title, thing.type = event.title, event.type
     thing.withheld = "" if settled.fate is Fate.RAISED else settled.rule or f"part of {settled.into}"
     gathering.set(key, collapse.pack(thing), thing.ends)
+
+
+def _remember(thing: Thing, event: SensorEvent, fields: dict[str, Scalar], worth: tuple[str, ...]) -> None:
+    """What is known from now on: where messages have a rank, all that the best of them told, for one of a lower rank
+    must not stand beside it; else the fields worth an amendment."""
+    if thing.rank:
+        thing.title, thing.type, thing.occurred = event.title, event.type, event.occurred_at.timestamp()
+        thing.pictured = thing.pictured or bool(event.media)
+        thing.fields = fields
+    else:
+        thing.fields = {name: fields[name] for name in worth if name in fields} if worth else fields
 
 
 def _amend(
@@ -164,27 +172,38 @@ def _amend(
     how: Collapse,
 ) -> None:
     """Tell what is new. A buffer that is sent again brings the first, worst read of a plate after the last and best:
-    what was told with a higher rank stays."""
-    worse, worth = how.rank < thing.rank, how.amend
-    changed = collapse.changes(thing.fields, event, worth, worse)
-    if not changed:
+    what was told with a higher rank stays, and of one rank what happened later."""
+    worse = collapse.is_worse(thing, event, how.rank)
+    changed = collapse.changes(thing.fields, event, how, worse)
+    if not changed and how.rank <= thing.rank:
+        if how.begins:
+            gathering.set(key, collapse.pack(thing), thing.ends)
         gathering.verdict(item, Fate.COLLAPSED, sensor, thing.event)
         return
-    thing.revision += 1
     if worse:
         fields = {**event.fields, **thing.fields}
-        event = msgspec.structs.replace(event, title=thing.title, type=thing.type)
+        event = _as_told(thing, event)
+        thing.fields = fields
     else:
         fields = {**thing.fields, **event.fields}
+        fields.update({name: thing.fields[name] for name in how.assumed if name in thing.fields})
         thing.rank = how.rank
-        if thing.rank:
-            thing.title, thing.type = event.title, event.type
-    thing.fields = {name: fields[name] for name in worth if name in fields} if worth else fields
-    amendment = msgspec.structs.replace(
-        event, id=thing.event, revision=thing.revision, changes=changed, fields=fields, urgency=thing.urgency
-    )
-    if sensor.rules:
-        amendment = named_again(sensor, amendment)
-    gathering.show(sensor, amendment, thing.cameras, Action.AMEND)
+        _remember(thing, event, fields, how.amend)
+    if changed:
+        thing.revision += 1
+        amendment = msgspec.structs.replace(
+            event, id=thing.event, revision=thing.revision, changes=changed, fields=fields, urgency=thing.urgency
+        )
+        if sensor.rules:
+            amendment = named_again(sensor, amendment)
+        gathering.show(sensor, amendment, thing.cameras, Action.AMEND)
     gathering.set(key, collapse.pack(thing), thing.ends)
-    gathering.verdict(item, Fate.AMENDED, sensor, thing.event)
+    gathering.verdict(item, Fate.AMENDED if changed else Fate.COLLAPSED, sensor, thing.event)
+
+
+def _as_told(thing: Thing, event: SensorEvent) -> SensorEvent:
+    """A worse message under the title and type of the best one, and without its pictures where there are others. What
+    an earlier version told it did not remember."""
+    media = () if thing.pictured else event.media
+    thing.pictured = thing.pictured or bool(media)
+    return msgspec.structs.replace(event, title=thing.title or event.title, type=thing.type or event.type, media=media)

@@ -55,6 +55,9 @@ class CollapseBy(msgspec.Struct, frozen=True):
     loose: Callable[[Seen], str | None] | None = None
     says_less: bool = False
     """Messages of this kind never say whose the thing is: ``key`` and ``loose`` are written alike."""
+    told: tuple[tuple[str, Pick], ...] = ()
+    """Of ``amend``, those that have a value where the message has none: what the message says there, if only that
+    there is none (an empty text)."""
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
@@ -269,7 +272,8 @@ def _collapse(by: CollapseBy, seen: Seen) -> Collapse | None:
             if loose is None or (loose == key and not by.says_less):
                 loose = ""
             key, loose = _bounded(key), _bounded(loose)
-            return Collapse(key, case.seconds, by.window, case.rank, by.amend, begins or "", loose)
+            assumed = tuple([name for name, pick in by.told if pick(seen) is None])
+            return Collapse(key, case.seconds, by.window, case.rank, by.amend, begins or "", loose, assumed)
     return None
 
 

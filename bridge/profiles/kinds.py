@@ -52,7 +52,7 @@ class Kinds:
             fields=fields,
             times=tuple(self._time((*path, "time", index), time) for index, time in enumerate(kind.time)),
             dedup=self._dedup((*path, "dedup"), name, kind.dedup),
-            collapse=self._collapse((*path, "collapse"), kind.collapse, known),
+            collapse=self._collapse(path, kind, known),
             quiet=self._quiet((*path, "quiet"), kind.quiet),
             complete=complete,
             best=best,
@@ -130,7 +130,8 @@ class Kinds:
             dedup.window,
         )
 
-    def _collapse(self, path: Path, collapse: grammar.CollapseOf | None, known: set[str]) -> CollapseBy | None:
+    def _collapse(self, of: Path, kind: grammar.MessageKind, known: set[str]) -> CollapseBy | None:
+        collapse, path = kind.collapse, (*of, "collapse")
         if collapse is None:
             return None
         for index, name in enumerate(collapse.amend):
@@ -149,8 +150,13 @@ class Kinds:
         ]
         key = values.joined(self._scope.keys((*path, "key"), collapse.key))
         loose = values.joined(self._scope.keys((*path, "loose"), collapse.loose)) if collapse.loose else None
+        told = tuple(
+            (name, values.first(self._scope.picks((*of, "fields", name, "from"), value.from_), frozenset()))
+            for name, value in kind.fields.items()
+            if value.otherwise is not None and (name in collapse.amend or not collapse.amend) and self._scope.sound
+        )
         says_less = collapse.loose == collapse.key
-        return CollapseBy(key, collapse.window, tuple(collapse.amend), tuple(cases), loose, says_less)
+        return CollapseBy(key, collapse.window, tuple(collapse.amend), tuple(cases), loose, says_less, told)
 
     def _quiet(self, path: Path, cases: Sequence[grammar.Case[str]]) -> Callable[[Seen], str | None]:
         if not cases:

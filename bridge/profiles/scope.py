@@ -42,6 +42,11 @@ class Scope:
         said = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
         self._faults.add(self._document, (node.line, node.column), said, message)
 
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong so far."""
+        return not self._faults
+
     def expression(self, path: Path, text: str) -> Expression:
         """The compiled expression; one that is always null after saying what is wrong with it."""
         try:

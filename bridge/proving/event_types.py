@@ -63,7 +63,7 @@ async def parks(target: VmsTarget, type: str, seconds: float, by_itself: bool) -
     type there, and the service may not declare it."""
     if by_itself:
         return {}
-    why = f"the type {type} of test events is not declared there, and declare_types is false"
+    why = f"the type {type} of test events is not declared there, or that was not found out, and declare_types is false"
     return dict.fromkeys(await undeclared(target, target.cameras, type, seconds), why)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from bridge.config.site import Site
 from bridge.model import (
     TEST_TYPE,
     CameraId,
@@ -37,7 +39,8 @@ class Firing:
         self, sensor_id: SensorId, type: str | None, fields: Mapping[str, Scalar], urgency: Urgency | None
     ) -> Receipt:
         """Raise one, marked as test; none where it would park a camera. Raises KeyError for an unknown sensor."""
-        sensor = self._rooms.site.sensors[sensor_id]
+        site = self._rooms.site
+        sensor = site.sensors[sensor_id]
         detail = msgspec.json.encode({"test": True, **fields})
         draft = Draft(
             type=type or TEST_TYPE,
@@ -47,25 +50,31 @@ class Firing:
             state=State.MOMENTARY,
             urgency=urgency if urgency is not None else Urgency.NOTICE,
         )
-        arrived = self._rooms.clock.now()
-        message = Message(connector=sensor.connector, origin=Origin("bridge", "fire"), body=detail, arrived=arrived)
         item = shown_somewhere(Item(0, {}), sensor, draft, {})
         if item.sensor is None:
             return Receipt(ReceiptKind.UNKNOWN, f"nothing was raised: {item.why}")
-        for each in after_rules((draft.type,), sensor):
-            if why := await self._would_park(item.sensor.cameras, each):
-                return Receipt(ReceiptKind.UNKNOWN, f"nothing was raised: {why}")
+        if why := await self._would_park(site, item.sensor.cameras, after_rules((draft.type,), sensor)):
+            return Receipt(ReceiptKind.UNKNOWN, f"nothing was raised: {why}")
+        if self._rooms.site is not site:  # while a VMS was asked
+            return Receipt(ReceiptKind.LATER, "nothing was raised: the site was reloaded meanwhile; fire again")
+        arrived = self._rooms.clock.now()
+        message = Message(connector=sensor.connector, origin=Origin("bridge", "fire"), body=detail, arrived=arrived)
         return await self._rooms.intake.fire(message, Routed(message, (item,)))
 
-    async def _would_park(self, cameras: Sequence[CameraId], type: str) -> str:
-        """Why a camera would be blocked for real events by one of this type; "" when none would."""
-        site = self._rooms.site
-        for vms in dict.fromkeys([site.cameras[camera].vms for camera in cameras]):
-            if declares_by_itself(site, vms):
-                continue
-            of_it = [camera for camera in cameras if site.cameras[camera].vms == vms]
-            parked = await undeclared(self._rooms.targets.now[vms], of_it, type, LOOKED_FOR)
-            if parked:
+    async def _would_park(self, site: Site, cameras: Sequence[CameraId], types: Sequence[str]) -> str:
+        """Why a camera would be blocked for real events by one of these types; "" when none would. All are asked at
+        once."""
+        asked = []
+        async with asyncio.TaskGroup() as group:
+            for vms in dict.fromkeys([site.cameras[camera].vms for camera in cameras]):
+                if declares_by_itself(site, vms):
+                    continue
+                target = self._rooms.targets.now[vms]
+                of_it = [camera for camera in cameras if site.cameras[camera].vms == vms]
+                for type in types:
+                    asked.append((vms, type, group.create_task(undeclared(target, of_it, type, LOOKED_FOR))))
+        for vms, type, task in asked:
+            if parked := task.result():
                 return (
                     f"the type {type} is not declared on {', '.join(parked)}, or that could not be found out, and "
                     f"declare_types of VMS {vms} is false: it would park what follows there; vms-bridge apply declares "

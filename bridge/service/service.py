@@ -36,22 +36,12 @@ from connectors.base import Mode
 class Service:
     """Made by ``start``; then ``run`` until ``stop``."""
 
-    def __init__(
-        self,
-        site: Site,
-        secrets: Secrets,
-        journal: SqliteJournal,
-        clock: Clock,
-        mode: Mode,
-        accept: bool,
-        wrap_target: WrapTarget | None,
-        observer: Observer | None,
-    ) -> None:
-        rooms = self._rooms = Rooms(site, secrets, journal, clock, mode, accept, wrap_target, observer)
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
         self._reloading = Reloading(rooms)
         self._firing = Firing(rooms)
         self._stopped = asyncio.Event()
-        self.journal = journal
+        self.journal = rooms.journal
         self.conditions = rooms.conditions
         self.intake = rooms.intake
         self.endpoints = rooms.endpoints
@@ -89,7 +79,7 @@ class Service:
             clock=clock,
             budgets=budgets(site),
         )
-        return cls(site, secrets, journal, clock, mode, accept, wrap_target, observer)
+        return cls(Rooms(site, secrets, journal, clock, mode, accept, wrap_target, observer))
 
     # ------------------------------------------------------------------------------------------------------ running
 

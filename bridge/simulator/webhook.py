@@ -9,8 +9,9 @@ from types import TracebackType
 
 import msgspec
 
+from bridge.simulator.bad_day import BadDay
 from bridge.simulator.http_server import Answer, Asked, Connection, HttpServer
-from bridge.simulator.vxg.faults import Faults, Kind
+from bridge.simulator.vxg.faults import Faults
 
 
 class Hook(msgspec.Struct, frozen=True):
@@ -33,9 +34,9 @@ class SimulatedWebhook:
     ) -> None:
         self.record: list[Hook] = []
         self.faults = Faults(seed)
+        self._day = BadDay(self.faults)
         self.status = status
         self.server = HttpServer(self._respond, host=host, port=port, keep_heads=record_bytes)
-        self._later: set[asyncio.TimerHandle] = set()
         self.on_hook: Callable[[Hook], None] | None = None
         """Told of each hook as it is kept."""
 
@@ -46,8 +47,7 @@ class SimulatedWebhook:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for handle in self._later:
-            handle.cancel()
+        self._day.end()
         await self.server.stop()
 
     @property
@@ -67,46 +67,13 @@ class SimulatedWebhook:
         return self.record
 
     def _respond(self, asked: Asked, connection: Connection) -> None:
-        fault = self.faults.pick(asked.method, asked.path)
-        if fault is None:
-            self._keep(asked, connection)
-            return
-        match fault.kind:
-            case Kind.CUT_BEFORE:
-                connection.cut()
-            case Kind.CUT_AFTER:
-                self._keep(asked, None)
-                connection.cut()
-            case Kind.SLOW | Kind.LATE_COMMIT:
-                self._after(fault.seconds, lambda: self._keep(asked, connection))
-            case Kind.LATE_ANSWER:
-                self._keep(asked, None)
-                self._after(fault.seconds, lambda: connection.answer(Answer(self.status, b"ok", "text/plain")))
-            case Kind.UNAUTHORIZED:
-                connection.answer(Answer(401))
-            case Kind.THROTTLED:
-                connection.answer(Answer(429, headers=(("Retry-After", str(round(fault.seconds))),)))
-            case Kind.SERVER_ERROR:
-                connection.answer(Answer(500))
-            case Kind.UNAVAILABLE:
-                connection.answer(Answer(503, headers=(("Retry-After", str(round(fault.seconds))),)))
-            case Kind.BAD_GATEWAY:
-                connection.answer(Answer(502, b"<html><body>502 Bad Gateway</body></html>", "text/html"))
+        self._day.respond(asked, connection, lambda: self._keep(asked))
 
-    def _keep(self, asked: Asked, connection: Connection | None) -> None:
+    def _keep(self, asked: Asked) -> Answer:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in asked.headers.items()}
         place = asked.path + ("?" + asked.query if asked.query else "")
         hook = Hook(len(self.record), time.time(), asked.method, place, headers, asked.body, asked.head)
         self.record.append(hook)
         if self.on_hook is not None:
             self.on_hook(hook)
-        if connection is not None:
-            connection.answer(Answer(self.status, b"ok", "text/plain"))
-
-    def _after(self, seconds: float, act: Callable[[], None]) -> None:
-        def due() -> None:
-            self._later.discard(handle)
-            act()
-
-        handle = asyncio.get_running_loop().call_later(seconds, due)
-        self._later.add(handle)
+        return Answer(self.status, b"ok", "text/plain")

@@ -6,6 +6,7 @@ place cannot hold at all (separators of its protocol, characters outside its cha
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -23,6 +24,8 @@ _CODES = [
 ]
 """What is ASCII and means something in a URL, the percent sign before the codes that have one."""
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
+_DIGITS = 6
+"""Of the digest behind a name that was cut."""
 _BOUNDARIES = (",", ";", "|", "\n", " ")
 Encoding = Literal["", "utf-8", "latin-1", "ascii", "url"]
 """What a limit counts: "" characters, else the bytes of this encoding; "url": as it stands percent-encoded in a URL,
@@ -55,6 +58,17 @@ def as_text(value: Scalar) -> str:
     if value is True or value is False:
         return "true" if value else "false"
     return str(value)
+
+
+def short_name(name: str, most: int) -> str:
+    """A name that stands for something (a type, a tag, a label) in at most ``most`` characters, 8 or more.
+
+    One that is cut ends with digits of its SHA-256: two that begin alike stay two, and each is always the same.
+    """
+    if len(name) <= most:
+        return name
+    digits = hashlib.sha256(name.encode(_UTF_8, "replace")).hexdigest()[:_DIGITS]
+    return f"{name[: most - _DIGITS - 1]}_{digits}"
 
 
 def shorten(text: str, limit: int, event: EventId, encoding: Encoding = "") -> str:

@@ -61,6 +61,7 @@ class Port:
         self.counts = counts
         self.held = 0
         self.connections: set[Connection] = set()
+        self._places: Counter[str] = Counter()  # how many of them each sender has
         self._said: set[tuple[str, str]] = set()
 
     def say(self, peer: str, trouble: str) -> None:
@@ -79,17 +80,28 @@ class Port:
         if len(self.connections) < self.most:
             return True
         self.counts["crowded"] += 1
-        places = Counter([each.peer for each in self.connections])
-        crowd, number = places.most_common(1)[0]
-        if number <= places[peer] + 1:
+        crowd = max(self._places, key=self._places.__getitem__)  # a flood comes here for each of its connections
+        if self._places[crowd] <= self._places[peer] + 1:
             return False
         self.say(
             crowd, f"it has most of the {self.most} connections there may be; its longest silent make room for others"
         )
         longest = min((each for each in self.connections if each.peer == crowd), key=lambda each: each.heard_at)
         longest.make_room("another device needed its place")
-        self.connections.discard(longest)
+        self.farewell(longest)
         return True
+
+    def welcome(self, connection: Connection) -> None:
+        self.connections.add(connection)
+        self._places[connection.peer] += 1
+
+    def farewell(self, connection: Connection) -> None:
+        if connection not in self.connections:
+            return
+        self.connections.discard(connection)
+        self._places[connection.peer] -= 1
+        if not self._places[connection.peer]:
+            del self._places[connection.peer]
 
     def release(self) -> None:
         """Too much is held: who holds most gives up."""
@@ -138,7 +150,7 @@ class Connection(asyncio.Protocol):
             transport.abort()
             return
         _keep_alive(transport)
-        self._port.connections.add(self)
+        self._port.welcome(self)
         self._begin(self)
 
     def data_received(self, data: bytes) -> None:
@@ -223,7 +235,7 @@ class Connection(asyncio.Protocol):
             self._port.counts["garbage"] += framer.garbage
             self._port.counts["oversize"] += framer.oversize
             self._port.counts["garbage bytes dropped"] += framer.dropped
-            self._port.connections.discard(self)
+            self._port.farewell(self)
             self._close()
 
     async def _next(self) -> bytes | None:

@@ -18,7 +18,7 @@ IN_A_ROW = 3
 on several connections at once."""
 
 MOST_SENDERS = 1024
-"""Anybody may send: so many are remembered who were refused lately."""
+"""Anybody may send: so many are remembered who were refused lately, besides those whom an address names."""
 
 MOST_SAID = 100
 """And so many of those whom no address names are told of in the log."""
@@ -49,22 +49,23 @@ class Refusals:
         self._senders.clear()
 
     def readdress(self, addresses: Iterable[Address]) -> None:
-        """Those of whom a fault stands and whom no address names any more are of no concern."""
+        """A fault of one whom no address names any more is of no concern; of the others, only faults are remembered:
+        whom an address names from now on is counted from now on."""
         self._named = frozenset(
             (peer, address.path or "")
             for address in addresses
             if isinstance(address, HttpAddress) and address.credentials
             for peer in address.peers()
         )
-        for key in [key for key, sender in self._senders.items() if sender.part and key not in self._named]:
+        for key in [key for key, sender in self._senders.items() if not sender.part or key not in self._named]:
             self._end(self._senders.pop(key))
 
     def refused(self, peer: str, path: str) -> None:
         """``path``: as an address writes it, "" where none names one."""
         sender = self._senders.get((peer, path))
         if sender is None:
-            if len(self._senders) >= MOST_SENDERS:
-                self._senders = {key: each for key, each in self._senders.items() if each.part is not None}
+            if len(self._senders) >= MOST_SENDERS + len(self._named):
+                self._senders = {key: each for key, each in self._senders.items() if key in self._named}
             sender = self._senders[peer, path] = _Sender()
         self.any = True
         sender.refused += 1

@@ -162,7 +162,7 @@ class MqttConnector:
                 session = await self._open(known, clean=observing)
             except (_not_connected(), OSError) as error:
                 self.counts["failed"] += 1
-                self._away(link, str(error.strerror or error) if isinstance(error, OSError) else str(error))
+                self._away(link, str(error.strerror or error) if isinstance(error, OSError) else str(error), lost_by)
                 pause = self.backoff.next()
                 await asyncio.sleep(max(pause, self.refused_pause) if self._refused else pause)
                 continue
@@ -213,10 +213,12 @@ class MqttConnector:
         self._said = ""
         taking.up(what)
 
-    def _away(self, link: Link, why: str) -> None:
+    def _away(self, link: Link, why: str, lost_by: str = "") -> None:
+        """``lost_by``: how the connection ended before that; told where nobody was told yet."""
         if why != self._said:
+            told = f"{lost_by}; then {why}" if lost_by and not self._said else why
             self._said = why
-            link.down(why)
+            link.down(told)
 
     async def _leave(self, session: Session, taking: Taking) -> None:
         """What is in flight may still be acknowledged on this connection."""

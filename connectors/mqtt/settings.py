@@ -104,7 +104,7 @@ class MqttSettings(ConnectorSettings):
     @field_validator("url")
     @classmethod
     def _plain(cls, text: str) -> str:
-        if urlsplit(plain_url(text, "mqtts", "mqtt")).path not in ("", "/"):
+        if urlsplit(plain_url(text, "mqtts", "mqtt", "user and password: secret:NAME")).path not in ("", "/"):
             raise ValueError("write mqtt://host:port; topics stand with the sensors, or under topics")
         return text
 
@@ -154,10 +154,13 @@ class MqttSettings(ConnectorSettings):
         return topics.fewest([*self.topics, *of_sensors, *(each.topic for each in self.availability)])
 
     def gateways_alone(self, addresses: Sequence[Address]) -> frozenset[str]:
-        """The topics of gateways that no sensor names: what is said there is said of the link, and of nothing else."""
-        of_sensors = [each.topic for each in addresses if isinstance(each, MqttAddress) and each.topic]
-        gateways = [each.topic for each in self.availability]
-        return frozenset(topic for topic in gateways if not any(topics.matches(filter, topic) for filter in of_sensors))
+        """The topics of gateways that no sensor hears: what is said there is said of the link, and of nothing else."""
+        sensors = [each for each in addresses if isinstance(each, MqttAddress)]
+        return frozenset(
+            gateway.topic
+            for gateway in self.availability
+            if not any(not each.topic or topics.matches(each.topic, gateway.topic) for each in sensors)
+        )
 
 
 class MqttAddress(Address):

@@ -35,7 +35,7 @@ REPEATS = 20
 """Rows asked for in one datagram (GETBULK)."""
 
 FORGET_EVERY = 60.0
-"""Seconds between two times that we forget what a device told that does not answer: to begin anew costs 70 ms."""
+"""Seconds between two times that we forget what a device told that we do not understand: to begin anew costs 70 ms."""
 
 NO_SUCH_NAME = 2
 """RFC 1157 4.1.2: version 1's answer when the device has one of the values not."""
@@ -59,7 +59,7 @@ class Asker:
         try:
             answer = await self._all()
         except Unanswered:
-            if self._settings.user is not None and (self._understood or time.monotonic() >= self._forget_again):
+            if self._told_us and (self._understood or time.monotonic() >= self._forget_again):
                 await self._forget()
             raise
         self._understood = True
@@ -103,6 +103,12 @@ class Asker:
 
     async def close(self) -> None:
         self._engine.close_dispatcher()
+
+    @property
+    def _told_us(self) -> bool:
+        """Whether the library may know anything of the device: of one that is mute there is nothing to forget."""
+        transport = None if self._target is None else self._target.transport
+        return self._settings.user is not None and transport is not None and bool(transport.heard)
 
     async def _forget(self) -> None:
         """The library holds on to the keys it has derived, and to the engine it has met under this address (its id,
@@ -149,9 +155,9 @@ class Asker:
             )
         except (PySnmpError, ValueError) as error:
             raise Unanswered(f"it cannot be asked: {type(error).__name__}") from error
+        strange, target.transport.strange = target.transport.strange, False
         if trouble:
-            raise Unanswered("what it answers is no SNMP" if target.transport.strange else str(trouble))
-        target.transport.strange = False
+            raise Unanswered("what it answers is no SNMP" if strange else str(trouble))
         return int(status), int(index), [varbind_of(oid, value) for oid, value in found]
 
     async def _where(self) -> Any:
@@ -170,7 +176,7 @@ class Asker:
         """What the device is shown; made anew when a secret has changed."""
         texts = tuple(get(ref, self._secrets) for ref in self._settings.secrets())
         if self._credentials is None or texts != self._shown:
-            self._shown = texts
+            changed, self._shown = self._credentials is not None, texts
             user = self._settings.user
             if user is None:
                 model = 0 if self._settings.version == "1" else 1
@@ -181,7 +187,8 @@ class Asker:
                     keys |= {"authKey": texts[0], "authProtocol": AUTHENTICATION[user.auth]}
                 if user.priv_key is not None:
                     keys |= {"privKey": texts[1], "privProtocol": PRIVACY[user.priv]}
-                await self._forget()
+                if changed:
+                    await self._forget()
                 self._credentials = UsmUserData(user.name, **keys)  # noqa: S509 - keys are there when they are set
         return self._credentials
 

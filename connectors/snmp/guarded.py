@@ -15,12 +15,13 @@ from connectors.snmp import ber
 
 
 class _Guarded:
-    """``strange``: something came that is no SNMP; whoever understands an answer sets it back."""
+    """``heard``: something came; ``strange``: and was no SNMP, which whoever asks sets back."""
 
-    strange = False
+    heard = strange = False
     _callback_function: Any
 
     def datagram_received(self, datagram: bytes, transportAddress: Any) -> None:
+        self.heard = True
         if not _may_be_snmp(datagram):
             self.strange = True
             return

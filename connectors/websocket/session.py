@@ -52,6 +52,7 @@ class Session:
         self._most = settings.max_message
         self._in_hand: bytes | None = None
         self._reading = False
+        self._heard = False  # a message, since the last ping
         self._dead = False
         remote = connection.remote_address
         self.peer = plain(str(remote[0])) if remote else ""
@@ -107,6 +108,7 @@ class Session:
                     self._reading = True
                     body: bytes = await self._connection.recv(decode=False)
                     self._reading = False
+                    self._heard = True
                     alive()
                     await self._hand_on(body, take)
             except ConnectionClosed as closed:
@@ -120,7 +122,8 @@ class Session:
         self._in_hand = None
 
     async def _ping(self, alive: Alive) -> None:
-        """Pings are only counted as missed while we read: a full intake would keep the answers from us."""
+        """Pings are only counted as missed while we read and nothing comes: a full intake would keep the answers from
+        us, and in a flow of messages they stand behind those."""
         waiting: list[asyncio.Future[float]] = []
 
         def answered(pong: asyncio.Future[float]) -> None:
@@ -131,7 +134,8 @@ class Session:
             while True:
                 await asyncio.sleep(self._ping_every if waiting else 0)
                 waiting = [each for each in waiting if not each.done()]
-                if not self._reading:
+                if self._heard or not self._reading:
+                    self._heard = False
                     waiting.clear()
                 elif len(waiting) >= MISSED:
                     self._dead = True

@@ -178,6 +178,20 @@ def test_check_says_what_it_can_and_what_it_cannot(yard: Yard) -> None:
     assert ("make clips" in can) is yard.target.clips
 
 
+def test_check_says_why_a_vms_cannot_be_built_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(kind: str) -> None:
+        raise ModuleNotFoundError("no such library")
+
+    (tmp_path / "site.yaml").write_text(ASKED[0].site(NOBODY))
+    monkeypatch.setattr("bridge.cli.able.vms_class", missing)
+    assert main(["check", str(tmp_path / "site.yaml")]) == Code.DONE
+    out = capsys.readouterr().out
+    assert f"VMS yard ({ASKED[0].name.split('-')[0]}) cannot be built: no such library" in out
+    assert "no errors" in out
+
+
 @pytest.mark.parametrize("target", [each for each in ASKED if not each.clips], ids=lambda each: each.name)
 def test_clips_where_none_can_be_made_are_an_error(
     target: Target, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -7,7 +7,9 @@ import logging
 
 import pytest
 
-from tests.connectors.conftest import Vault, http, http_addresses, running
+from bridge.model import ConnectorId
+from connectors.http.refusals import MOST_SENDERS, Refusals
+from tests.connectors.conftest import Vault, Words, http, http_addresses, running
 from tests.connectors.http_client import post
 from tests.connectors.test_http_odd_clients import run_curl
 
@@ -49,15 +51,16 @@ async def test_a_known_sender_with_a_wrong_password_is_a_fault_until_it_shows_th
 async def test_a_sender_that_first_asks_without_credentials_each_time_is_no_fault() -> None:
     async with running(http(GATE, vault=vault())) as way:
         for _ in range(5):
-            for credentials in ({}, {}, {"Authorization": basic("cam:one")}):
-                await post(way.port, **credentials)
+            await post(way.port)
+            await post(way.port)
+            await post(way.port, Authorization=basic("cam:one"))
         assert way.connector.counts["refused"] == 10
         assert len(way.inbox.messages) == 5
         assert way.link.parts == {}
 
 
 async def test_two_paths_of_one_sender_are_told_apart() -> None:
-    yard = {"path": "/yard", "from": "127.0.0.1", "basic": "secret:yard"}
+    yard: dict[str, object] = {"path": "/yard", "from": "127.0.0.1", "basic": "secret:yard"}
     async with running(http(GATE, yard, vault=vault())) as way:
         for _ in range(3):
             await post(way.port, "/yard", Authorization=basic("cam:one"))
@@ -87,3 +90,28 @@ async def test_of_one_that_the_site_names_no_longer_no_fault_is_left() -> None:
             await post(way.port)
         way.connector.readdress(http_addresses({**GATE, "from": "10.0.0.1"}))
         assert [each[:3] for each in way.link.parts[PART].said] == ["dow", "up:"]
+
+
+async def test_one_that_was_refused_before_an_address_named_it_is_a_fault_from_then_on() -> None:
+    async with running(
+        http({**GATE, "from": "10.0.0.1"}, {"path": "/gate", "basic": "secret:yard"}, vault=vault())
+    ) as way:
+        for _ in range(3):
+            await post(way.port)
+        assert way.link.parts == {}
+        way.connector.readdress(http_addresses(GATE))
+        for _ in range(3):
+            await post(way.port)
+        assert [each[:3] for each in way.link.parts[PART].said] == ["dow"]
+
+
+def test_however_many_others_are_refused_one_that_is_named_is_a_fault() -> None:
+    link = Words()
+    refusals = Refusals(ConnectorId("lpr"), http_addresses(GATE))
+    refusals.begin(link)
+    for number in range(3):
+        refusals.refused("127.0.0.1", "/gate")
+        for other in range(2 * MOST_SENDERS):
+            refusals.refused(f"10.{number}.{other // 256}.{other % 256}", "")
+    assert list(link.parts) == [PART]
+    assert len(refusals._senders) <= MOST_SENDERS + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bridge.model import Receipt, ReceiptKind
-from connectors.mqtt import session
+from connectors.mqtt import MqttConnector, session
 from tests.connectors.conftest import LATER, Inbox
 from tests.connectors.mosquitto import KEEPING, OPEN, mosquitto, mqtt
 from tests.connectors.outgoing import at_work, until
@@ -149,6 +149,7 @@ async def test_a_broker_that_goes_is_said_once_and_once_when_it_is_back(tmp_path
             kinds = [said.partition(":")[0] for said in link.said]
             assert (kinds[0], set(kinds[1:-1]), kinds[-1]) == ("up", {"down"}, "up")
             assert all(one != next for one, next in pairwise(link.said)), "a reason is not said again"
+            assert "; then " in link.said[1], "how the connection ended is said too"
             await broker.publish("plant/leak", "again")
             await inbox.hold(1)
 
@@ -166,7 +167,7 @@ async def test_no_message_is_lost_when_the_broker_is_restarted_under_load(tmp_pa
                     asyncio.create_task(inbox.hold(300 * each + 100)),
                 ]
                 await asyncio.gather(*loads)
-                await broker.stop()
+                await missed(broker.stop, connector)
                 await broker.start()
                 await link.hear("up: back after", each + 1)
             await until(lambda: len({(m.origin.place, m.body) for m in inbox.kept}) == 900)
@@ -188,13 +189,20 @@ async def test_a_broker_that_is_killed_under_load_and_comes_back_empty_is_subscr
             for each in range(3):
                 load = asyncio.create_task(broker.publish(f"plant/{each}", *map(str, range(2_000))))
                 await inbox.hold(len(inbox.messages) + 100)
-                await broker.kill()
+                await missed(broker.kill, connector)
                 await broker.start()
                 await link.hear("the broker had forgotten our session", each + 1)
                 await load  # it too comes back, and sends again what it does not know to have arrived
             await broker.publish("plant/last", *map(str, range(300)))
             await until(lambda: len(_of(inbox, "plant/last")) == 300)
             assert _of(inbox, "plant/last") == [str(number).encode() for number in range(300)]
+
+
+async def missed(ends: Callable[[], Awaitable[None]], connector: MqttConnector) -> None:
+    """The broker is gone, and the connector has tried in vain: a gap too short for that is not told by the link."""
+    failed = connector.counts["failed"]
+    await ends()
+    await until(lambda: connector.counts["failed"] > failed)
 
 
 def _of(inbox: Inbox, topic: str) -> list[bytes]:

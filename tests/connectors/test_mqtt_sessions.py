@@ -119,6 +119,20 @@ async def test_what_a_gateway_says_is_a_message_where_a_sensor_s_topic_takes_it_
             assert inbox.bodies == [b"offline"]
 
 
+async def test_what_a_gateway_says_is_a_message_for_a_sensor_that_hears_all_the_connector_does(
+    tmp_path: Path, inbox: Inbox
+) -> None:
+    """Its address names no topic: which items are its own, its profile tells."""
+    async with mosquitto(tmp_path) as broker:
+        connector = mqtt(broker.url, "", topics=["frigate/#"], availability=[{"topic": "frigate/available"}])
+        async with at_work(connector, inbox) as (link, _):
+            await link.hear("up: connected")
+            await broker.publish("frigate/available", "offline")
+            await link.hear("frigate/available down")
+            await inbox.hold(1)
+            assert inbox.bodies == [b"offline"]
+
+
 @pytest.mark.needs("mosquitto_sub")
 @pytest.mark.shows("connector:mqtt", "peer", peer="mosquitto")
 async def test_the_last_will_of_a_gateway_that_is_killed_is_a_part_of_the_link_that_is_down(

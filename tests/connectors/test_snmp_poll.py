@@ -179,3 +179,23 @@ async def test_a_probe_asks_and_keeps_nothing() -> None:
         assert found.what == "127.0.0.1 answers: 1 values, 2 rows of tables"
         (refused,) = await poller(agent.port, Vault(traps="another"), timeout="100 ms").probe()
         assert not refused.ok
+
+
+async def test_of_a_device_that_is_mute_there_is_nothing_to_forget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To begin anew costs 70 ms of everybody's, and a hundred devices may be away for days."""
+    from pysnmp.hlapi.v3arch.asyncio import SnmpEngine
+
+    made: list[object] = []
+
+    def counted(*of: Any) -> Any:
+        made.append(of)
+        return SnmpEngine(*of)
+
+    monkeypatch.setattr("connectors.snmp.asking.SnmpEngine", counted)
+    monkeypatch.setattr("connectors.snmp.asking.FORGET_EVERY", 0.0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+        mute.bind(("127.0.0.1", 0))
+        connector = poller(mute.getsockname()[1], version="3", timeout="50 ms")
+        async with asking(connector):
+            await until(lambda: connector.counts["failed"] >= 3)
+    assert len(made) == 1

@@ -80,6 +80,11 @@ async def test_of_a_gap_that_the_link_does_not_tell_one_line_is_logged_and_of_an
     assert caplog.messages == []
 
 
+async def test_when_it_cannot_be_made_again_it_is_said_how_it_ended_too() -> None:
+    link, _, _ = await lived(Ended("over"), Away("refused"), Away("refused"), Ended("over"))
+    assert link.said == ["up: first", "down: over; then refused", "up: again"]
+
+
 async def test_one_that_ended_soon_is_said_and_made_again_after_a_pause() -> None:
     link, backoff, _ = await lived(Ended("over"), steady=60.0)
     assert link.said == ["up: first", "down: over", "up: again"]

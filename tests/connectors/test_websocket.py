@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import itertools
 import logging
 import re
 import ssl
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -351,11 +353,14 @@ async def test_a_server_that_does_not_answer_the_upgrade_is_given_up_in_time(inb
 
 
 @asynccontextmanager
-async def deaf_server() -> AsyncIterator[tuple[str, list[int]]]:
-    """Upgrades by hand, then never says another word: no pong, no close."""
+async def by_hand(sign: str = "") -> AsyncIterator[tuple[str, list[int]]]:
+    """A server that upgrades, and of which connection each ping came. Then it never says another word, no pong, no
+    close, or for each ping the ``sign``: a pong, or a message instead."""
     pings: list[int] = []
+    connections = itertools.count()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = next(connections)
         head = await reader.readuntil(b"\r\n\r\n")
         key = next(line[18:].strip() for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key"))
         accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
@@ -364,9 +369,12 @@ async def deaf_server() -> AsyncIterator[tuple[str, list[int]]]:
         try:
             while True:
                 first, second = await reader.readexactly(2)
-                await reader.readexactly(4 + (second & 0x7F))
+                mask, masked = await reader.readexactly(4), await reader.readexactly(second & 0x7F)
                 if first & 0x0F == 9:
-                    pings.append(1)
+                    pings.append(connection)
+                    said = bytes(octet ^ mask[place % 4] for place, octet in enumerate(masked))
+                    if sign:
+                        writer.write(bytes((0x8A if sign == "pong" else 0x82, len(said))) + said)
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
@@ -379,7 +387,7 @@ async def test_two_unanswered_pings_end_a_connection(inbox: Inbox, monkeypatch: 
     from connectors.websocket import session
 
     monkeypatch.setattr(session, "_CLOSING", 0.05)
-    async with deaf_server() as (url, pings):
+    async with by_hand() as (url, pings):
         connector = websocket(url, ping="30 ms")
         async with at_work(connector, inbox) as (link, _):
             assert "2 pings were not answered" in await link.hear("down")
@@ -388,19 +396,11 @@ async def test_two_unanswered_pings_end_a_connection(inbox: Inbox, monkeypatch: 
             assert [each.partition(":")[0] for each in link.said] == ["up", "down"]
 
 
-async def test_a_server_that_answers_pings_is_left_in_peace(inbox: Inbox) -> None:
-    async def handler(connection: ServerConnection) -> None:
-        for _ in range(10):
-            await (await connection.ping())  # and ours are answered by the library
-        await connection.send("still here")
-        await connection.wait_closed()
-
-    async with serving(handler) as url:
-        connector = websocket(url, ping="200 ms")
-        async with at_work(connector, inbox):
-            await inbox.hold(1)
-            await asyncio.sleep(1.0)
-            assert connector.counts["connections"] == 1
+@pytest.mark.parametrize("sign", ["pong", "message"])
+async def test_a_server_that_answers_pings_or_goes_on_talking_is_left_in_peace(inbox: Inbox, sign: str) -> None:
+    """A connection on which nothing counts as a sign of life never lasts for more than two pings."""
+    async with by_hand(sign) as (url, pings), at_work(websocket(url, ping="100 ms"), inbox):
+        await until(lambda: max(Counter(pings).values(), default=0) >= 5)
 
 
 # ------------------------------------------------------------------------------------------------------ back-pressure

@@ -64,12 +64,15 @@ async def test_dead_deliveries_are_listed_replayed_and_dropped(control: Running)
     assert await ask(control.path, lambda client: client.post("/dead/replay", {"all": True})) == {"replayed": 3}
 
 
-async def test_nothing_is_replayed_or_dropped_by_leaving_the_choice_out(control: Running) -> None:
+@pytest.mark.parametrize("call", ["/dead/replay", "/dead/drop", "/quarantine/drop"])
+async def test_nothing_is_replayed_or_dropped_by_leaving_the_choice_out(control: Running, call: str) -> None:
+    """Nor where all and some are asked for."""
     control.service.journal.dead = [dead(1)]
     with pytest.raises(CallFailed, match="say which"):
-        await ask(control.path, lambda client: client.post("/dead/replay", {}))
-    with pytest.raises(CallFailed, match="say which"):
-        await ask(control.path, lambda client: client.post("/dead/drop", {}))
+        await ask(control.path, lambda client: client.post(call, {}))
+    some = {"event": "e1"} if call.startswith("/dead") else {"origin": "lpr"}
+    with pytest.raises(CallFailed, match="all means every one of them"):
+        await ask(control.path, lambda client: client.post(call, {**some, "all": True}))
     assert not control.service.journal.replayed
     assert not control.service.journal.dropped
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import msgspec
 import pytest
 
 from bridge.decide.memory import Fact, Memory
 from bridge.decide.rules import CollapseOff, Select
-from bridge.model import Action, Fate, Part, SensorId, Urgency
-from tests.decide.conftest import VEHICLE, Bench, draft, site_of
+from bridge.model import Action, Collapse, Draft, Fate, Part, SensorId, Urgency
+from tests.decide.conftest import START, VEHICLE, Bench, draft, site_of
 from tests.decide.test_decide import Says
 
 NOW = msgspec.structs.replace(VEHICLE, hold=0.0)
@@ -96,6 +97,87 @@ def test_of_messages_of_one_rank_the_later_amends_again_and_again(bench: Bench) 
         assert bench.say(draft(fields={"plate": plate}, collapse=NOW)).verdicts[0].fate is Fate.AMENDED
     assert bench.say(draft(fields={"plate": "D"}, collapse=FINAL)).verdicts[0].fate is Fate.AMENDED
     assert bench.say(draft(fields={"plate": "A"}, collapse=NOW)).verdicts[0].fate is Fate.COLLAPSED
+
+
+UPDATE = msgspec.structs.replace(NOW, rank=2)
+
+
+def at(seconds: float, plate: str, collapse: Collapse, **more: str) -> Draft:
+    """A message of something that happened so many seconds after the start."""
+    return draft(
+        plate, fields={"plate": plate, **more}, collapse=collapse, occurred_at=START + timedelta(seconds=seconds)
+    )
+
+
+def test_a_better_message_that_tells_nothing_new_is_the_one_that_stays(bench: Bench) -> None:
+    bench.seconds = 20.0
+    bench.say(at(2, "4AB1284", UPDATE))
+    assert bench.say(at(0, "4AB1284", FINAL)).verdicts[0].fate is Fate.COLLAPSED
+    assert bench.say(at(1, "4AB1234", UPDATE)).verdicts[0].fate is Fate.COLLAPSED
+    assert bench.say(at(3, "4AB1234", UPDATE)).verdicts[0].fate is Fate.COLLAPSED
+
+
+def test_of_messages_of_one_rank_the_one_that_happened_later_stays(bench: Bench) -> None:
+    bench.seconds = 20.0
+    bench.say(at(2, "4AB1284", UPDATE))
+    assert bench.say(at(1, "4AB1234", UPDATE)).verdicts[0].fate is Fate.COLLAPSED
+    assert bench.say(at(3, "4AB128A", UPDATE)).verdicts[0].fate is Fate.AMENDED
+    assert bench.say(at(2.5, "4AB1234", UPDATE)).verdicts[0].fate is Fate.COLLAPSED
+
+
+def test_of_messages_of_one_rank_that_are_held_the_one_that_happened_later_is_raised(bench: Bench) -> None:
+    bench.seconds = 20.0
+    held = msgspec.structs.replace(UPDATE, hold=1.5)
+    bench.say(at(2, "4AB1284", held))
+    bench.say(at(1, "4AB1234", held))
+    assert bench.timer().events[0].fields["plate"] == "4AB1284"
+
+
+def test_beside_what_stays_there_is_nothing_of_the_worse_message(bench: Bench) -> None:
+    """Fields that are not worth an amendment by themselves go with those that are."""
+    bench.say(draft(fields={"plate": "4AB1284", "confidence": "0.9", "provisional": False}, collapse=FINAL))
+    worse = {"plate": "4AB1234", "confidence": "0.4", "provisional": True, "direction": "in"}
+    late = bench.say(draft(fields=worse, collapse=NOW)).events[0]
+    assert late.fields == {"plate": "4AB1284", "confidence": "0.9", "provisional": False, "direction": "in"}
+
+
+def test_a_worse_picture_does_not_take_the_place_of_a_better_one(bench: Bench) -> None:
+    picture = (Part("image/jpeg", b"\xff\xd8\xff"),)
+    bench.say(draft(fields={"plate": "4AB1284"}, collapse=FINAL), media=picture)
+    late = bench.say(draft(fields={"plate": "4AB1234", "direction": "in"}, collapse=NOW), media=picture)
+    assert [event.media for event in late.events] == [()]
+
+
+def test_the_first_picture_there_is_goes_with_an_amendment_whoever_brings_it(bench: Bench) -> None:
+    picture = (Part("image/jpeg", b"\xff\xd8\xff"),)
+    bench.say(draft(fields={"plate": "4AB1284"}, collapse=FINAL))
+    late = bench.say(draft(fields={"plate": "4AB1234", "direction": "in"}, collapse=NOW), media=picture)
+    assert [len(event.media) for event in late.events] == [1]
+
+
+def test_what_a_profile_assumes_is_no_news(bench: Bench) -> None:
+    told = {"plate": "4AB1234", "direction": "in"}
+    bench.say(draft(fields=told, collapse=NOW))
+    silent = msgspec.structs.replace(FINAL, assumed=("direction",))
+    assert bench.say(draft(fields=told | {"direction": "none"}, collapse=silent)).verdicts[0].fate is Fate.COLLAPSED
+    amended = bench.say(draft(fields={"plate": "4AB1284", "direction": "none"}, collapse=silent)).events[0]
+    assert (amended.changes, amended.fields["direction"]) == (("plate",), "in")
+
+
+def test_a_beginning_that_comes_late_and_tells_nothing_is_remembered(bench: Bench) -> None:
+    """The next vehicle under the same number is another one."""
+    first = bench.say(draft("4AB1284", collapse=FINAL)).events[0]
+    bench.say(draft("4AB1284", collapse=msgspec.structs.replace(NOW, begins="10:00")))
+    other = bench.say(draft("9XY9999", collapse=msgspec.structs.replace(NOW, begins="11:00")))
+    assert other.verdicts[0].fate is Fate.RAISED
+    assert other.events[0].id != first.id
+
+
+def test_after_it_became_more_urgent_another_beginning_is_still_another_vehicle(bench: Bench) -> None:
+    bench.say(draft(collapse=msgspec.structs.replace(NOW, begins="10:00")))
+    bench.say(draft(urgency=Urgency.ALARM, collapse=UPDATE))
+    other = bench.say(draft("9XY9999", collapse=msgspec.structs.replace(NOW, begins="11:00")))
+    assert other.verdicts[0].fate is Fate.RAISED
 
 
 def test_an_amendment_that_is_more_urgent_is_an_event_of_its_own(bench: Bench) -> None:

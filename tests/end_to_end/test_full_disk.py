@@ -16,6 +16,7 @@ from bridge.config.load import load
 from bridge.config.secrets import SecretStores
 from bridge.journal.sqlite import SqliteJournal
 from bridge.service import Service
+from bridge.service.rooms import Rooms
 from bridge.simulator import ledger
 from bridge.simulator.arrivals import from_vxg
 from bridge.simulator.http_client import HttpClient, Reply
@@ -72,7 +73,7 @@ async def service_on(disk: Disk, path: Path) -> AsyncIterator[tuple[Service, Htt
     journal = await SqliteJournal.open(
         site.journal.path, site=site.id, node="here", settings=site.journal, clock=SystemClock(), free_space=disk
     )
-    service = Service(site, SecretStores.beside(path), journal, SystemClock(), Mode.TAKE, False, None, None)
+    service = Service(Rooms(site, SecretStores.beside(path), journal, SystemClock(), Mode.TAKE, False, None, None))
     async with asyncio.TaskGroup() as group:
         group.create_task(service.run())
         async with asyncio.timeout(10):

@@ -21,6 +21,7 @@ from bridge.metrics import health
 from bridge.metrics.pulse import EVERY, STUCK_AFTER, Pulse
 from bridge.model import ConnectorId, Message, Origin
 from bridge.service import Service
+from bridge.service.rooms import Rooms
 from bridge.supervision import Condition
 from connectors.base import Mode
 from tests.decide.conftest import site_of
@@ -91,7 +92,7 @@ async def service(tmp_path: Path, clock: Clock, disk: Disk) -> AsyncIterator[Ser
     journal = await SqliteJournal.open(
         settings.path, site=site.id, node="here", settings=settings, clock=clock, before_commit=disk.before_commit
     )
-    made = Service(site, SecretStores(), journal, clock, Mode.TAKE, False, None, None)
+    made = Service(Rooms(site, SecretStores(), journal, clock, Mode.TAKE, False, None, None))
     running = asyncio.create_task(made.run())
     yield made
     disk.answer()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -10,7 +11,7 @@ import msgspec
 import pytest
 
 import mappings
-from bridge.model import Action, Draft, Fate, Item
+from bridge.model import Action, Draft, Fate, Item, SensorEvent
 from bridge.profiles.compile import compile_profile
 from tests.profiles.place import Place, example, place
 
@@ -104,6 +105,47 @@ def test_two_cameras_of_one_sensor_may_count_alike(site: Place) -> None:
     assert hears(site, said("lost", 0, plateUTF8="AAA111"))[0] == "raised"
     other = said("lost", 40, plateUTF8="BBB222", camera_info={"SerialNumber": "B8A44F000002"})
     assert hears(site, other)[0] == "raised"
+
+
+def amended(site: Place, body: bytes) -> list[tuple[tuple[str, ...], object]]:
+    """What each amendment says is new, and of which list the vehicle is then."""
+    decision = site.hears("lpr", body, "/gate", "10.20.0.11", "gate-lpr")
+    return [(event.changes, event.fields["list_mode"]) for event in decision.events if event.revision]
+
+
+def test_a_message_without_anything_of_lists_takes_no_vehicle_off_its_list(site: Place) -> None:
+    hears(site, said("new", 0, plateListMode="block", plateList="Block list"))
+    assert amended(site, said("update", 400, carMoveDirection="in")) == [(("direction",), "block")]
+    assert hears(site, said("lost", 0, carMoveDirection="in")) == ["collapsed"]
+
+
+def test_a_plate_that_was_read_better_and_is_on_no_list_says_so(site: Place) -> None:
+    hears(site, said("new", 0, plateListMode="block", plateList="Block list"))
+    better = said("update", 400, plateUTF8="4AB1234", plateListMode="", plateList="")
+    assert amended(site, better) == [(("plate", "list_mode"), "none")]
+
+
+@pytest.mark.parametrize("pause", [0.0, 2.0])
+def test_a_vehicle_is_told_as_it_was_in_the_end_in_whatever_order_a_buffer_sends(site: Place, pause: float) -> None:
+    """Reference section 13: a buffer replays lost before new; updates come in any order too."""
+    for car, order in enumerate(itertools.permutations(range(5))):
+        plate = f"4AB {car:04d}"
+        messages: list[tuple[str, int, dict[str, object]]] = [
+            ("new", 0, {"plateUTF8": f"4A8 {car:04d}"}),
+            ("update", 300, {"plateUTF8": f"4A6 {car:04d}"}),
+            ("update", 600, {"plateUTF8": plate, "carMoveDirection": "in"}),
+            ("reliable", 900, {"plateUTF8": plate, "carMoveDirection": "in"}),
+            ("lost", 0, {"plateUTF8": plate, "carMoveDirection": "in"}),
+        ]
+        events: list[SensorEvent] = []
+        for turn in order:
+            state, stamp, more = messages[turn]
+            body = said(state, stamp, carID=str(car), **more)
+            events += site.hears("lpr", body, "/gate", "10.20.0.11", "gate-lpr").events
+            events += site.wait(pause)
+        assert [event.revision for event in events] == list(range(len(events))), order
+        told = events[-1].fields
+        assert (told["plate_text"], told["direction"], events[-1].title) == (plate, "in", f"{plate} in"), order
 
 
 def test_what_was_pushed_to_its_end_is_known_when_the_search_finds_it(site: Place) -> None:

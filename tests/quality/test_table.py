@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.cli.quality import FIRST_THREE, QUALITIES, Row, Shown, shown
+from bridge.cli.quality import QUALITIES, Row, Shown, shown
 from tests.quality.__main__ import as_before
 from tests.quality.claims import Claim
 from tests.quality.evidence import Key, function_of, read
@@ -20,6 +20,8 @@ from tests.quality.pages import PAGE, README, ROOT, details, readme_table, with_
 from tests.quality.plugin import CLAIMED
 from tests.quality.rows import connectors, made_of, profiles, unknown_of
 
+FIRST_THREE = ("samples", "reconnects", "credentials")
+"""Nothing ships without these, where they apply."""
 WHOLE = ("mqtt", "modbus", "snmp", "http", "tcp")
 """Connectors that have every quality that applies."""
 

@@ -27,7 +27,9 @@ async def test_the_demo_survives_an_outage_and_a_kill_and_its_ledger_closes() ->
     assert code == 0, said
     assert "—— the VMS goes away for 5 s" in said
     assert "—— SIGKILL to the bridge, pid " in said
-    assert re.search(r"json-\d \(web /json/\d\) → (raises|amends) vehicle.identified “.+” → gate-\d #9\d+", said), said
+    raised = r"(raises|amends) vehicle.identified “.+” → gate-\d #9\d+"
+    for reader in (r"json-\d \(web /json/\d\)", r"multipart-\d \(web /multipart/\d\)", r"tcp-\d \(cable\)"):
+        assert re.search(f"{reader} → {raised}", said), said
     assert said.rstrip().endswith("the ledger closes")
     for pid in re.findall(r"^ready: .*? pid (\d+)", said, re.MULTILINE):
         assert not Path(f"/proc/{pid}").exists(), "a bridge was left behind"

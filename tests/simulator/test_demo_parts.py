@@ -82,6 +82,15 @@ def test_lines_come_at_a_readable_pace_and_totals_count_all() -> None:
     assert (len(said), live.raised) == (1, 5000)
 
 
+def test_every_way_has_its_turn_however_much_another_says() -> None:
+    said: list[str] = []
+    live = Live(said.append, each=60.0)
+    for place in [*["/multipart/1"] * 500, "/json/1", "/json/2", *["/multipart/1"] * 500, "10.0.0.7:4711"]:
+        live.take(decided(place, ["gate-1"], place=place))
+        live.take(Line(what="settled", event=place, camera="gate-1", outcome="delivered"))
+    assert [line.split("(lpr ")[1].split(")")[0] for line in said] == ["/multipart/1", "/json/1", "10.0.0.7:4711"]
+
+
 async def test_a_bridge_that_ends_at_once_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
     child = Child(["run", str(tmp_path / "no such site.yaml")], tmp_path / "log")
     with pytest.raises(ChildFailed, match="no such site"):

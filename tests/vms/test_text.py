@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.model import EventId
-from bridge.vms.text import Encoding, Place, as_text, form_encoded, one_text, percent_encoded, shorten
+from bridge.vms.text import Encoding, Place, as_text, form_encoded, one_text, percent_encoded, short_name, shorten
 
 EVENT = EventId("0197c3-1.0")
 
@@ -25,6 +25,13 @@ def test_what_does_not_fit_ends_between_fields_and_names_the_event_that_has_it_a
     kept, _, marker = short.partition("…")
     assert text.startswith(kept + ",")
     assert marker == f" [cut from {len(text)} characters, all of it in event 0197c3-1.0]"
+
+
+def test_a_name_is_cut_so_that_it_stays_apart_from_others_that_begin_alike() -> None:
+    assert short_name("door_forced", 20) == "door_forced"
+    cut = {short_name(f"vehicle_identified_at_gate_{number}", 20) for number in range(100)}
+    assert len(cut) == 100
+    assert all(len(each) <= 20 and each.startswith("vehicle_ident_") for each in cut)
 
 
 def test_a_text_without_boundaries_is_cut_where_it_must() -> None:

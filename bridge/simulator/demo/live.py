@@ -53,8 +53,9 @@ class Line(msgspec.Struct):
 
 
 class _Told(msgspec.Struct):
-    """An event under way: what came, what it became, who has it by now."""
+    """An event under way: by which way it came, what came, what it became, who has it by now."""
 
+    way: str
     came: str
     became: str
     waiting: set[str]
@@ -62,12 +63,13 @@ class _Told(msgspec.Struct):
 
 
 class Live:
-    """``say`` gets a line now and then; the counts are of everything. Bounded in what it remembers."""
+    """``say`` gets a line now and then, of each way in turn, and the first of each; the counts are of everything.
+    Bounded in what it remembers. ``each``: seconds between lines, on the average."""
 
     def __init__(self, say: Callable[[str], None], each: float = 0.4) -> None:
         self._say = say
         self._each = each
-        self._last = 0.0
+        self._last: dict[str, float] = {}
         self._under_way: OrderedDict[tuple[str, int], _Told] = OrderedDict()
         self.decided = 0
         self.raised = 0
@@ -97,7 +99,7 @@ class Live:
             came = f"{line.connector} {line.place or ''}".strip() if line.message else "a hold has ended"
             verb = "amends" if event.revision else "raises"
             self._under_way[event.id, event.revision] = _Told(
-                f"{event.sensor} ({came})", f"{verb} {event.type} “{event.title}”", cameras
+                _way(line), f"{event.sensor} ({came})", f"{verb} {event.type} “{event.title}”", cameras
             )
             while len(self._under_way) > _REMEMBERED:
                 self._under_way.popitem(last=False)
@@ -114,10 +116,16 @@ class Live:
         if told.waiting:
             return
         del self._under_way[line.event, line.revision]
-        now = time.monotonic()
-        if now - self._last >= self._each:
-            self._last = now
+        now, last = time.monotonic(), self._last.get(told.way)
+        if last is None or now - last >= self._each * len(self._last):
+            self._last[told.way] = now
             self._say(f"{told.came} → {told.became} → {', '.join(told.got)}")
+
+
+def _way(line: Line) -> str:
+    """The connector, and the first part of the path, so that all readers that send JSON are one way."""
+    place = line.place or ""
+    return f"{line.connector} {place.split('/')[1] if place.startswith('/') else ''}" if line.message else "holds"
 
 
 async def follow(control: Path, live: Live) -> None:

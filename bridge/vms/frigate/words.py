@@ -7,7 +7,7 @@ import re
 from bridge.model import Delivery, EventId, SensorEvent, Urgency
 from bridge.vms.frigate.settings import LONGEST_LABEL, FrigateSettings
 from bridge.vms.lines import EVENT, lines_of, tags_of, title_of
-from bridge.vms.text import Place
+from bridge.vms.text import Place, short_name
 
 LONGEST_SUB_LABEL = 100
 _UNFIT = re.compile(r"[^a-z0-9_-]+")
@@ -23,7 +23,8 @@ class Words:
         """20 characters at most, and fit for a path and for the search."""
         which = self._settings.label
         of = event.type if which == "type" else event.kind if which == "kind" else Urgency(event.urgency).name.lower()
-        return self._settings.labels.get(of) or _UNFIT.sub("_", of.lower())[:LONGEST_LABEL].strip("_") or "event"
+        fitting = _UNFIT.sub("_", of.lower()).strip("_")
+        return self._settings.labels.get(of) or short_name(fitting, LONGEST_LABEL) or "event"
 
     def marked(self, delivery: Delivery) -> str:
         """The sub-label with the event's id behind the title, so that it is found again; never cut off."""

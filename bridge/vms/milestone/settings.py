@@ -14,7 +14,6 @@ from bridge.vms.http import OutboundSettings, split_url
 from bridge.vms.plain import address
 
 Way = Literal["analytics", "alarms", "events", "bookmarks", "generic", "ai-bridge"]
-OVER_THE_GATEWAY = ("alarms", "events", "bookmarks")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 LONGEST = 3600.0
 """Seconds a bookmark may begin before its event, or end after it."""

@@ -9,7 +9,7 @@ import msgspec
 
 from bridge.model import Clock, EventId, SensorEvent, State, Urgency
 from bridge.vms.text import as_text, shorten
-from bridge.vms.vxg.naming import LONGEST_TAG, Plan, plan, value_tag
+from bridge.vms.vxg.naming import Plan, field_tag, plan, sensor_tag, value_tag
 from bridge.vms.vxg.settings import VxgSettings
 
 _encode = msgspec.json.encode
@@ -87,7 +87,7 @@ class Sheets:
             if len(text) > limit:
                 long[tag] = text
                 tags[tag] = shorten(text, limit, event.id)
-        tags.setdefault(f"sensor_{event.sensor}"[:LONGEST_TAG], "")  # so that the search finds the sensor's events
+        tags.setdefault(sensor_tag(event.sensor), "")
         found = self.plan(name, event)
         values = list(event.fields.values())
         for tag, value in zip(found.tags, values, strict=True):
@@ -102,7 +102,7 @@ class Sheets:
             if values[place] not in (None, ""):
                 tags.setdefault(value_tag(field, as_text(values[place])), "")
         if name in tags:  # the UI gives a tag named like the event a meaning of its own
-            tags[f"field_{name}"[:LONGEST_TAG]] = tags.pop(name)
+            tags[field_tag(name)] = tags.pop(name)
         self._cut(tags, long, event.id)
         return Sheet(tags, long, self._add_detail(tags, event, bool(long)))
 

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 
 import msgspec
 
+from bridge.vms.text import short_name
+
 EVENT_NAME = "[a-z0-9_]{1,64}"
-LONGEST_TAG = 64
+LONGEST_NAME = LONGEST_TAG = 64
 
 _UNFIT_EVENT = re.compile("[^a-z0-9_]+")
 _UNFIT_TAG = re.compile("[^A-Za-z0-9_.-]")
@@ -53,15 +55,20 @@ PLATE_TAGS = {
 
 def event_name(event_type: str) -> str:
     """``vehicle.identified`` → ``vehicle_identified``: it stands in a URL's path, so ``[a-z0-9_]{1,64}`` [4]."""
-    return _UNFIT_EVENT.sub("_", event_type.lower())[:64] or "event"
+    return short_name(_UNFIT_EVENT.sub("_", event_type.lower()), LONGEST_NAME) or "event"
 
 
 def tag_name(name: str, event: str) -> str:
     """A field's tag on an event named ``event``: in the letters that are safe, and none that has a meaning already."""
-    tag = _UNFIT_TAG.sub("_", name)[:LONGEST_TAG] or "field_"
+    tag = _tag(name) or "field_"
     if tag in UI_TAGS or tag in OUR_TAGS or tag == event or tag.startswith(_KEPT_PREFIXES) or tag in _PLATE:
-        tag = f"field_{tag}"[:LONGEST_TAG]
+        tag = field_tag(tag)
     return tag
+
+
+def field_tag(tag: str) -> str:
+    """Where what would stand under ``tag`` stands, when that has a meaning already."""
+    return _tag(f"field_{tag}")
 
 
 _PLATE = frozenset(PLATE_TAGS.values())
@@ -69,13 +76,22 @@ _PLATE = frozenset(PLATE_TAGS.values())
 
 def value_tag(name: str, value: str) -> str:
     """A tag that makes a value findable, for the search knows names of tags only [5.1]: ``plate_1AB2345``."""
-    return _UNFIT_TAG.sub("_", f"{name}_{value}")[:LONGEST_TAG]
+    return _tag(f"{name}_{value}")
+
+
+def sensor_tag(sensor: str) -> str:
+    """The tag by which the search finds a sensor's events."""
+    return _tag(f"sensor_{sensor}")
 
 
 def fitting_tags(name: str) -> tuple[str, ...]:
     """The tags under which an event may carry what people call ``name``: a tag as it is, or a field's."""
-    plain = _UNFIT_TAG.sub("_", name)[:LONGEST_TAG]
-    return tuple(dict.fromkeys((name, plain, f"field_{plain}"[:LONGEST_TAG])))
+    plain = _tag(name)
+    return tuple(dict.fromkeys((name, plain, field_tag(plain))))
+
+
+def _tag(text: str) -> str:
+    return short_name(_UNFIT_TAG.sub("_", text), LONGEST_TAG)
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -90,12 +106,13 @@ class Plan(msgspec.Struct, frozen=True):
 def plan(event: str, names: Iterable[str], search: frozenset[str]) -> Plan:
     """No two fields share a tag: the later one gets ``_2``, ``_3`` …"""
     tags: list[str] = []
+    moved = field_tag(event) if event in OUR_TAGS else ""  # one of ours, that is named like the event, stands there
     also: dict[str, int] = {}
     searched = []
     for place, name in enumerate(names):
         tag = first = tag_name(name, event)
         copy = 1
-        while tag in tags:
+        while tag in tags or tag == moved:
             copy += 1
             tag = f"{first[: LONGEST_TAG - 4]}_{copy}"
         tags.append(tag)

@@ -11,7 +11,7 @@ from bridge.model import CameraId
 from bridge.vms.recorded import Query, Recorded
 from bridge.vms.vxg.account import Account
 from bridge.vms.vxg.meta import naive
-from bridge.vms.vxg.naming import LONGEST_TAG, event_name, fitting_tags, value_tag
+from bridge.vms.vxg.naming import event_name, fitting_tags, sensor_tag, value_tag
 from bridge.vms.vxg.reading import NotThere, Reading, moment
 from bridge.vms.vxg.settings import VxgSettings
 from bridge.vms.vxg.steps import EVENTS
@@ -74,7 +74,7 @@ class Events:
             return (value_tag(query.tag, query.value),)
         if query.tag:
             return tuple(tag for tag in fitting_tags(query.tag) if "," not in tag)
-        return (f"sensor_{query.sensor}"[:LONGEST_TAG],) if query.sensor else ()
+        return (sensor_tag(query.sensor),) if query.sensor else ()
 
     def _matches(self, event: Recorded, query: Query) -> bool:
         if query.sensor and query.sensor != event.sensor:

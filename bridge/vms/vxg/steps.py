@@ -13,7 +13,7 @@ from bridge.vms.base import Request
 from bridge.vms.text import as_text, shorten
 from bridge.vms.vxg.account import Account
 from bridge.vms.vxg.meta import Sheets, encoded, head_tags, naive
-from bridge.vms.vxg.naming import LONGEST_TAG, event_name, value_tag
+from bridge.vms.vxg.naming import event_name, field_tag, value_tag
 from bridge.vms.vxg.settings import VxgSettings
 
 EVENTS = "/api/v2/storage/events/"
@@ -235,7 +235,7 @@ class Steps:
         head = head_tags(event)
         for tag in ("title", "state", "urgency", "marks", "media", "test"):
             if tag in head and (tag in event.changes or tag in ("title", "media")):
-                texts[tag if tag != name else f"field_{tag}"] = head[tag]
+                texts[tag if tag != name else field_tag(tag)] = head[tag]
         plan = self._sheets.plan(name, event)
         places = {field: place for place, field in enumerate(event.fields)}
         values = list(event.fields.values())
@@ -249,7 +249,7 @@ class Steps:
             if field in self._search and text:
                 texts[value_tag(field, text)] = ""
         long = {tag: text for tag, text in texts.items() if len(text) > self._limit}
-        return {tag[:LONGEST_TAG]: shorten(text, self._limit, event.id) for tag, text in texts.items()}, long
+        return {tag: shorten(text, self._limit, event.id) for tag, text in texts.items()}, long
 
 
 def document_id(event: SensorEvent, camera: int) -> str:

@@ -16,10 +16,11 @@ from tests.vms.conformance.subject_milestone import (
     Analytics,
     AnalyticsFound,
     Bookmarks,
+    Events,
     Generic,
     GenericDatagrams,
 )
-from tests.vms.conformance.subject_nx import NxBookmark, NxBoth, NxCreateEvent, NxGeneric
+from tests.vms.conformance.subject_nx import NxBookmark, NxBoth, NxCloud, NxCreateEvent, NxDigest, NxGeneric
 from tests.vms.conformance.subject_vxg import Vxg
 from tests.vms.conformance.subject_webhook import Webhook
 from tests.vms.conformance.subject_zoneminder import ZoneMinderRest, ZoneMinderSocket
@@ -38,10 +39,13 @@ SUBJECTS: tuple[Subject[Any], ...] = (
     AnalyticsFound(),
     Alarms(),
     Bookmarks(),
+    Events(),
     AiBridge(),
     Generic(),
     GenericDatagrams(),
     NxBookmark(),
+    NxDigest(),
+    NxCloud(),
     NxBoth(),
     NxGeneric(),
     NxCreateEvent(),
@@ -55,8 +59,8 @@ def subject(request: pytest.FixtureRequest) -> Subject[Any]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what says nothing of a subject: HTTP where it speaks none, secrets where it has none, and what its
-    answers and silences mean where there are none."""
+    """Leave out what says nothing of a subject: HTTP where it speaks none, secrets where it has none, what its answers
+    and silences mean where there are none, and what has come of an event where nothing of it comes."""
     left_out = [item for item in items if not _concerns(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
@@ -71,5 +75,7 @@ def _concerns(item: pytest.Item) -> bool:
     if item.get_closest_marker("http") is not None and not subject.speaks_http:
         return False
     if item.get_closest_marker("an_answer") is not None and not subject.answers:
+        return False
+    if item.get_closest_marker("content") is not None and not subject.carries:
         return False
     return bool(subject.secret) or item.get_closest_marker("a_secret") is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
@@ -38,6 +39,8 @@ class Subject(ABC, Generic[Sim]):
     """In the first line of the HTTP request in whose answer the target learns that the event is raised."""
     besides: ClassVar[bytes] = rb"^$"
     """In the first line of requests that no dry run shows: logging in."""
+    carries: ClassVar[bool] = True
+    """False: the VMS learns that there is an event of some type, and nothing else of it."""
     depends: ClassVar[bytes] = rb"^$"
     """In the first line of requests of an amendment that are made, or written, as the VMS answered the one before."""
     searched: ClassVar[bool]
@@ -76,6 +79,9 @@ class Subject(ABC, Generic[Sim]):
     @abstractmethod
     def meant(self, sim: Sim, vault: Vault) -> Mapping[str, str]:
         """What a dry run shows instead → what is on the wire."""
+
+    def is_besides(self, request: bytes) -> bool:
+        return re.search(self.besides, request.split(b"\r\n", 1)[0]) is not None
 
     @abstractmethod
     def held(self, sim: Sim) -> list[Held]: ...

@@ -1,7 +1,4 @@
-"""Milestone XProtect, each way that carries an event. Literals: reference ``vms-milestone.md``, 2, 6, 7 and 11.
-
-User-defined events carry nothing of ours; they are in ``tests/vms/milestone``.
-"""
+"""Milestone XProtect, each way. Literals: reference ``vms-milestone.md``, 2, 5, 6, 7 and 11."""
 
 from __future__ import annotations
 
@@ -9,12 +6,12 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from bridge.model import VmsId
 from bridge.simulator.milestone import SimulatedMilestone
-from bridge.simulator.milestone.state import DOCK
+from bridge.simulator.milestone.state import BRIDGE_EVENT, DOCK
 from bridge.vms.base import VmsTarget
 from bridge.vms.milestone import MilestoneCamera, MilestoneSettings, MilestoneTarget
 from tests.vms.conformance.subject import Fate, Held, Running, Subject, status
@@ -91,6 +88,9 @@ Content-Length: 1443\r
     '"fromSource":{"type":"Reference","uuid":"0b4a2f7e-1111-4222-8333-944445555666"},'
     '"fromVendor":{"type":"Vendor","name":"vms-bridge","customData":' + json.dumps(DATA) + "}}"
 )
+
+
+NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 def rest(place: str, body: str) -> str:
@@ -185,6 +185,20 @@ class Alarms(Milestone):
 
     def held(self, sim: SimulatedMilestone) -> list[Held]:
         return [of_line(alarm.message, alarm.name) for alarm in sim.state.alarms]
+
+
+class Events(Milestone):
+    """User-defined events: a type and a camera, and nothing of what happened."""
+
+    name = "milestone-events"
+    raising = rb"^POST /api/rest/v1/events "
+    searched = backdates = False
+    carries = False
+    literal = rest("events", f'{{"type":"{BRIDGE_EVENT}","source":"cameras/{DOCK}","datatype":"none"}}')
+    settings: ClassVar[Mapping[str, Any]] = {"way": "events", "event_type": BRIDGE_EVENT}
+
+    def held(self, sim: SimulatedMilestone) -> list[Held]:
+        return [Held("", each.type, NO_TIME) for each in sim.state.events]
 
 
 class Bookmarks(Milestone):

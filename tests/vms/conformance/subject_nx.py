@@ -5,13 +5,14 @@ Literal: reference ``vms-nxwitness.md``, 3, 4, 5 and 10."""
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import Any
 
 from bridge.model import VmsId
-from bridge.simulator.nx import SimulatedNx
+from bridge.simulator.nx import SimulatedNx, SimulatedNxCloud
+from bridge.simulator.nx.cloud import SYSTEM
 from bridge.vms.base import VmsTarget
 from bridge.vms.nx import NxCamera, NxSettings, NxTarget
 from tests.vms.conformance.subject import Held, Running, Subject, status
@@ -98,6 +99,54 @@ class NxBookmark(Subject[SimulatedNx]):
     def rotate(self, running: Running[SimulatedNx]) -> str:
         running.sim.users.password = "second pass"
         running.sim.users.forget()
+        return "second pass"
+
+
+class NxDigest(NxBookmark):
+    """With each request; the first is asked for it."""
+
+    name = "nx-bookmark-digest"
+    literal = BOOKMARK.replace("Bearer {token}", "Digest {secret:nx}")
+    settings: Mapping[str, Any] = {"way": "bookmark", "login": "digest"}
+
+    def meant(self, sim: SimulatedNx, vault: Vault) -> Mapping[str, str]:
+        return {"{secret:nx}": sim.asked[-1].headers[b"authorization"].decode().removeprefix("Digest ")}
+
+    def is_besides(self, request: bytes) -> bool:
+        """The server answers it with its challenge."""
+        return b"\r\nAuthorization: " not in request
+
+
+class NxCloud(NxBookmark):
+    """The token is the cloud's, and the relay sends on to the server."""
+
+    _cloud: SimulatedNxCloud
+    name = "nx-bookmark-cloud"
+
+    @asynccontextmanager
+    async def simulator(self) -> AsyncIterator[SimulatedNx]:
+        async with SimulatedNx(version=self.version) as nx, SimulatedNxCloud(nx) as self._cloud:
+            yield nx
+
+    def vault(self, sim: SimulatedNx) -> Vault:
+        return Vault(nx=self._cloud.password)
+
+    def target(self, url: str, lines_port: int, vault: Vault, settings: Mapping[str, Any]) -> VmsTarget:
+        cloud = self._cloud
+        cloud.sends_on_to = url
+        place = {"system": SYSTEM, "host": cloud.base_url, "relay": "localhost"}
+        log_in = {"url": cloud.base_url, "user": cloud.user, "login": "cloud", "cloud": place}
+        return super().target(url, lines_port, vault, {**log_in, **settings})
+
+    def meant(self, sim: SimulatedNx, vault: Vault) -> Mapping[str, str]:
+        seen = sim.asked[-1].headers
+        token = seen[b"authorization"].decode().removeprefix("Bearer ")
+        relay = self._cloud.base_url.removeprefix("http://")
+        return {"{secret:nx}": token, f"Host: {relay}": f"Host: {seen[b'host'].decode()}"}
+
+    def rotate(self, running: Running[SimulatedNx]) -> str:
+        self._cloud.password = "second pass"
+        running.sim.users.scoped.clear()
         return "second pass"
 
 

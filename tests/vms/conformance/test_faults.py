@@ -75,7 +75,7 @@ async def test_a_secret_that_was_rotated_is_taken_up_in_the_same_request(subject
         await as_before(run)
         run.vault.values[subject.secret] = run.subject.rotate(run)
         assert isinstance(await run.sent(run.delivery()), Delivered)
-        assert [held.event for held in run.held] == ["before.0", event().id]
+        assert [held.event for held in run.held] == (["before.0", event().id] if subject.carries else ["", ""])
 
 
 @pytest.mark.a_secret

@@ -95,6 +95,7 @@ STATUSES = [
 
 
 @pytest.mark.an_answer
+@pytest.mark.content
 @pytest.mark.parametrize("fate", [*Fate, *STATUSES], ids=str)
 @pytest.mark.parametrize("urgency", [Urgency.NOTICE, Urgency.ALARM])
 async def test_an_event_is_there_once_whatever_happens_to_its_request(
@@ -118,6 +119,7 @@ async def test_an_event_is_there_once_whatever_happens_to_its_request(
             assert [each.possible_duplicate for each in held] == [fate in subject.doubtful]
 
 
+@pytest.mark.content
 async def test_what_was_there_before_a_crash_is_not_raised_again(subject: Any_) -> None:
     async with room(subject) as made:
         told = now()
@@ -131,6 +133,7 @@ async def test_what_was_there_before_a_crash_is_not_raised_again(subject: Any_) 
             assert [each.possible_duplicate for each in made.run.held] == [False, True]
 
 
+@pytest.mark.content
 async def test_many_events_of_many_sensors_are_each_there_once(subject: Any_) -> None:
     async with room(subject) as made:
         told = [now(id=f"{number}.0", sensor=f"s{number % 4}", title=f"Event {number}") for number in range(12)]
@@ -140,6 +143,7 @@ async def test_many_events_of_many_sensors_are_each_there_once(subject: Any_) ->
         assert times(made.run.held) == {each.id: 1 for each in told}
 
 
+@pytest.mark.content
 async def test_a_late_alarm_stands_at_its_time_or_says_how_late_it_is(subject: Any_) -> None:
     async with room(subject) as made:
         told = now(ago=600, urgency=Urgency.ALARM, title="Smoke")

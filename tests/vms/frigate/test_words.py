@@ -99,7 +99,7 @@ def test_the_settings_go_into_the_body_as_documented() -> None:
         ({"labels": {"access.denied": "forced door"}}, "access.denied", "forced%20door"),
         ({"label": "kind"}, "access.denied", "door"),
         ({"label": "urgency"}, "access.denied", "notice"),
-        ({}, "perimeter.intrusion.started", "perimeter_intrusion"),
+        ({}, "perimeter.intrusion.started", "perimeter_int_e7a8a6"),
         ({}, "Čidlo/únik", "idlo_nik"),
         ({}, "車", "event"),
     ],

@@ -124,7 +124,8 @@ def test_a_plate_stands_where_the_vxg_page_looks_for_it() -> None:
     [
         ("vehicle.identified", "vehicle_identified"),
         ("Door/Forced Open", "door_forced_open"),
-        ("x" * 100, "x" * 64),
+        ("x" * 64, "x" * 64),
+        ("x" * 100, "x" * 57 + "_09ecb6"),
         ("дверь", "_"),
         ("", "event"),
     ],
@@ -154,6 +155,22 @@ def test_no_field_takes_a_tag_that_means_something_to_the_vxg_page_or_to_us() ->
 def test_names_that_become_the_same_tag_do_not_hide_each_other() -> None:
     tags = meta(event(fields={"a b": "1", "a/b": "2", "a_b": "3"}))
     assert (tags["a_b"], tags["a_b_2"], tags["a_b_3"]) == ("1", "2", "3")
+
+
+def test_long_names_that_begin_alike_stay_apart() -> None:
+    """A type, a sensor, a field, a value: each can be told, and searched for, without the other."""
+    one, other = "x" * 80 + "1", "x" * 80 + "2"
+    told = [raised(event(type=each, sensor=each, fields={each: "1", "plate": each})) for each in (one, other)]
+    assert told[0]["name"] != told[1]["name"]
+    ours = [{tag for tag in each["meta"] if "xxx" in tag} for each in told]
+    assert [len(each) for each in ours] == [3, 3]
+    assert not ours[0] & ours[1]
+
+
+def test_an_event_type_named_like_a_tag_of_ours_hides_no_field() -> None:
+    tags = meta(event(type="state", fields={"state": "ajar"}))
+    assert "state" not in tags
+    assert {tags["field_state"], tags["field_state_2"]} == {"momentary", "ajar"}
 
 
 @given(
