@@ -216,6 +216,10 @@ class KillRun:
             await child.kill()  # it was quicker
         self.killed["while starting"] += 1
 
+    def _missing(self, vms: SimulatedVxg, books: Books) -> bool:
+        """Takes seconds where very much was said: in a thread, since the VMS has to answer meanwhile."""
+        return bool(self._report(vms, books).broken(ledger.ARRIVES))
+
     def _report(self, vms: SimulatedVxg, books: Books) -> Report:
         return books.report(vms.record, sum(way.least for way in self.ways) * self._kills)
 
@@ -226,7 +230,7 @@ class KillRun:
             count = len(vms.record)
             if count != before:
                 before, since = count, time.monotonic()
-            elif not self._report(vms, books).broken(ledger.ARRIVES):
+            elif not await asyncio.to_thread(self._missing, vms, books):
                 return True
             elif time.monotonic() > since + STALLED:
                 return False
