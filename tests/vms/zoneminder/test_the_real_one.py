@@ -136,7 +136,7 @@ version: 1
 site: {{name: Yard}}
 vms:
   yard: {{type: zoneminder, url: "{url}", allow_http: true, user: admin, password: secret:zm, way: {way},
-         alarm_for: 2 s, settle_after: 6 s}}  # a notice that two searches so far apart do not find is sent again
+         alarm_for: 2 s, settle_after: 20 s}}  # a notice that two searches so far apart do not find is sent again
 cameras:
   dock: {{vms: yard, id: 1}}
   gate: {{vms: yard, id: 2}}
