@@ -256,7 +256,13 @@ async def test_the_ledger_closes_through_kills_of_zoneminder_and_of_the_bridge(
     assert missing == []
     once = {(each.event, MONITOR[each.camera]) for each in records if not each.possible_duplicate}
     twice = {key for key in once if there[key] > 1}
-    assert twice == set(), [of_it for each in twice for of_it in zoneminder.events() if each[0] in of_it["Notes"]]
+    assert twice == set(), "\n\n".join(
+        f"event {of_it['Id']} of monitor {of_it['MonitorId']}, {of_it['StartDateTime']} to {of_it['EndDateTime']}, "
+        f"{of_it['Cause']}:\n{of_it['Notes']}"
+        for each in twice
+        for of_it in zoneminder.events()
+        if each[0] in of_it["Notes"]
+    )
 
 
 async def waiting(bridge: Bridge) -> int:
