@@ -513,7 +513,10 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Absent(msgspec.Struct, frozen=True):
-    """The VMS was searched and has it not (yet: see ``Capabilities.settle_after``)."""
+    """The VMS was searched and has it not (yet: see ``Capabilities.settle_after``). ``surely`` false: it may stand
+    there half made, without anything to be found by, so that sending it again may double it."""
+
+    surely: bool = True
 
 
 class Unanswered(msgspec.Struct, frozen=True):

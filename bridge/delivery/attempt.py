@@ -25,15 +25,17 @@ class Broken(Exception):
 
 
 class Attempt:
-    """One slot: at most one request of it is under way. Used by one task only, which ``task`` names."""
+    """One slot: at most one request of it is under way. Used by one task only, which ``task`` names. ``taken``: of the
+    delivery under way, a step that makes the event was taken."""
 
-    __slots__ = ("asking", "overdue", "steps", "task")
+    __slots__ = ("asking", "overdue", "steps", "taken", "task")
 
     def __init__(self) -> None:
         self.task: asyncio.Task[None] | None = None
         self.steps = 0
         self.asking = False
         self.overdue = False
+        self.taken = False
 
     async def deliver(self, target: VmsTarget, requests: Sequence[Request], urgent: bool) -> Outcome:
         """Send the requests in order; the first that is not taken ends it. Raises Broken."""
@@ -49,15 +51,16 @@ class Attempt:
                 self._only_if_overdue()
                 outcome = Ambiguous("no answer, and the request did not end by itself", away=True)
             except Exception as error:
-                raise Broken(error, request.raises or not left) from error
+                raise Broken(error, self.taken or request.raises or not left) from error
             finally:
                 self.asking = False
             if self.overdue:
                 self._only_if_overdue()
             if type(outcome) is not Delivered:
-                if type(outcome) is Ambiguous and left and not request.raises:
+                if type(outcome) is Ambiguous and left and not (self.taken or request.raises):
                     return Retry(outcome.why, outcome.after, outcome.away)  # a step that may be repeated freely
                 return outcome
+            self.taken = self.taken or request.raises
         return outcome
 
     async def find(self, target: VmsTarget, delivery: Delivery) -> Search:

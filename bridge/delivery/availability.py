@@ -24,6 +24,8 @@ LONGEST = 10.0
 """Seconds between probes at most."""
 LONGEST_WITH_ALARM = 5.0
 """The same while an alarm waits."""
+ALARMS_IN_A_ROW = 10
+"""Probes by alarms after which another delivery has a turn: an alarm may fail for what it or its camera is."""
 EARLY = 2.0
 """Seconds between probes at least when a new alarm asks for one."""
 
@@ -74,6 +76,8 @@ class Availability:
         self._closed = False
         self._probing = False
         self._probes_failed = 0
+        self._by_alarms = 0
+        """Probes in a row."""
         self._due = self._last_probe = 0.0
         self._order = itertools.count()
         self._candidates: list[_Candidate] = []
@@ -83,7 +87,7 @@ class Availability:
 
     def answered(self) -> None:
         """The VMS answered, whatever it said."""
-        self._silent = 0
+        self._silent = self._by_alarms = 0
         if self.away:
             self.away = False
             self.window = min(2, self._connections) if self._probes_failed else self._connections
@@ -103,7 +107,8 @@ class Availability:
         if self.away:
             if probe:
                 self._probes_failed += 1
-                self._conditions.begin(self._key, why)
+                if not self._closed:  # else it may be of this site no more
+                    self._conditions.begin(self._key, why)
                 pause = max(full_jitter(self._probes_failed, LONGEST), min(after, LONGEST_ASKED_FOR))
                 self._due = now + pause
             return
@@ -119,7 +124,9 @@ class Availability:
 
     @property
     def wants_candidate(self) -> bool:
-        """Nobody waits to be the probe."""
+        """Nobody waits to be the probe, or nobody but alarms that have had their turns."""
+        if self._by_alarms >= ALARMS_IN_A_ROW:
+            return all(each.urgency is Urgency.ALARM for each in self._candidates)
         return not self._candidates and not self._probing
 
     async def turn(self, urgency: Urgency, fresh: bool) -> Turn:
@@ -186,11 +193,19 @@ class Availability:
             if rest > 0:
                 await wait_until(self._stir, self._clock, rest)
                 continue
-            first = min(self._candidates, key=lambda each: (each.urgency, each.order))
+            first = self._first()
             self._candidates.remove(first)
             if not first.turn.done():
                 self._probing = True
                 first.turn.set_result(Turn.PROBE)
+                self._by_alarms = self._by_alarms + 1 if first.urgency is Urgency.ALARM else 0
+                if self._by_alarms == ALARMS_IN_A_ROW:
+                    self._changed()
+
+    def _first(self) -> _Candidate:
+        others = [each for each in self._candidates if each.urgency is not Urgency.ALARM]
+        among = others if others and self._by_alarms >= ALARMS_IN_A_ROW else self._candidates
+        return min(among, key=lambda each: (each.urgency, each.order))
 
     def _next_probe(self) -> float:
         """Monotonic time of the next probe, given who waits."""

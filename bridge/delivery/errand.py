@@ -78,6 +78,7 @@ class Errands:
         follows for camera and VMS has been done.
         """
         line, epoch = self.line, self._parking.epoch
+        attempt.taken = False
         line.users += 1
         line.unused.clear()
         try:
@@ -100,7 +101,7 @@ class Errands:
                     self._verdicts.accepted(head)
                 return head, outcome
             return head, await self._verdicts.on(
-                head, outcome, line.target, unsure=unsure, probe=probe, parked=parked, epoch=epoch
+                head, outcome, line.target, unsure=unsure, taken=attempt.taken, probe=probe, parked=parked, epoch=epoch
             )
         except Broken as error:
             return head, await self._verdicts.broken(head, error)
@@ -111,6 +112,9 @@ class Errands:
         self, head: LaneHead, target: VmsTarget, attempt: Attempt
     ) -> Delivered | Ambiguous | NotYet | SendAgain:
         trouble = self._troubles.of(head.delivery)
+        if trouble.in_part is target:
+            trouble.in_part = None
+            return SendAgain(head, unsure=True)
         return await reconcile(head, target, attempt, trouble, self._clock.now().monotonic, self._availability.away)
 
     async def _send(self, head: LaneHead, target: VmsTarget, attempt: Attempt) -> Outcome:

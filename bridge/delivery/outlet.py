@@ -21,7 +21,7 @@ from bridge.delivery.observer import Observer
 from bridge.delivery.parking import Parking, Trial
 from bridge.delivery.pool import Pool
 from bridge.delivery.trouble import Troubles
-from bridge.delivery.verdict import REJECTIONS, Verdicts
+from bridge.delivery.verdict import REJECTIONS, Verdicts, waits
 from bridge.journal.contract import Fenced, Journal, JournalError, LaneHead, Lease
 from bridge.model import (
     Ambiguous,
@@ -131,6 +131,7 @@ class Outlet:
         for task in self._tasks[:2]:
             task.cancel()
         self._availability.close()
+        self._parking.close()
         self._attend(0)
         await wait_until(self._idle, self._clock, bound)
         self._ended.set()
@@ -304,7 +305,7 @@ class Outlet:
     async def _try_parked(self, camera: CameraId | None, attempt: Attempt) -> Trial:
         """A VMS parked for its rejections works as soon as it accepts a delivery of some other lane: meanwhile those
         it rejects are held, so that the journal gives others."""
-        rejected: list[tuple[LaneHead, Outcome]] = []
+        rejected: list[tuple[LaneHead, Outcome, bool]] = []
         trial = Trial.NOTHING_TO_SEND
         for _ in range(PROBED_AT_ONCE):
             head = await self._journal.probe(self._lease, self._vms, camera, self._clock.now())
@@ -313,17 +314,17 @@ class Outlet:
             head, outcome = await self._errands.run(head, attempt, self._availability.away, True)
             trial = _trial(camera, outcome)
             if camera is None and _speaks_for_itself(outcome):
-                rejected.append((head, outcome))
+                rejected.append((head, outcome, attempt.taken))
                 if len(rejected) >= REJECTIONS:
                     break
                 continue
             await self._settle(head, outcome, False)
             if type(outcome) is not Expired:
                 break
-        for head, refused in rejected:
+        for head, refused, taken in rejected:
             # Those it refused while it took another are dead; if it took none they wait.
             if isinstance(refused, Rejected) and trial is not Trial.WORKS:
-                refused = Blocked(refused.why, whole_vms=True)
+                refused = waits(head, Blocked(refused.why, whole_vms=True), taken)
             await self._settle(head, refused, False)
         return Trial.REFUSED if rejected and trial is not Trial.WORKS else trial
 

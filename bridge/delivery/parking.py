@@ -61,6 +61,7 @@ class Parking:
         self._probe = probe
         self._cursor = 0
         self._filled = asyncio.Event()
+        self._closed = False
         self.entries: dict[CameraId | None, Entry] = {}
         self.epoch = 0
 
@@ -108,11 +109,16 @@ class Parking:
         for entry in self.entries.values():
             entry.due = now
 
+    def close(self) -> None:
+        """Nothing more is said to be wrong."""
+        self._closed = True
+
     def _enter(self, camera: CameraId | None, entry: Entry, soon: bool) -> None:
         entry.due = self._clock.now().monotonic + (0.0 if soon else half_jitter(entry.interval))
         self.entries[camera] = entry
         self._filled.set()
-        self._conditions.begin(self._key(camera), entry.blocked.why)
+        if not self._closed:  # else it may be of this site no more
+            self._conditions.begin(self._key(camera), entry.blocked.why)
 
     def _key(self, camera: CameraId | None) -> str:
         return f"vms {self._vms}" if camera is None else f"camera {camera}"

@@ -60,7 +60,7 @@ async def reconcile(
         return Delivered(found.remote_id, note="found")
     if isinstance(found, Absent):
         trouble.unanswered = 0.0
-        return _absent(head, trouble, monotonic, can.settle_after)
+        return _absent(head, found, trouble, monotonic, can.settle_after)
     trouble.unanswered += WHILE_AWAY if away else 1.0
     alarm = head.lane.urgency is Urgency.ALARM
     if trouble.unanswered >= (UNANSWERED_ALARM if alarm else UNANSWERED):
@@ -70,7 +70,9 @@ async def reconcile(
     return Ambiguous(f"not known whether it was taken: {found.why}", after=after)
 
 
-def _absent(head: LaneHead, trouble: Trouble, monotonic: float, settle_after: float) -> NotYet | SendAgain:
+def _absent(
+    head: LaneHead, found: Absent, trouble: Trouble, monotonic: float, settle_after: float
+) -> NotYet | SendAgain:
     if head.lane.urgency is Urgency.ALARM:
         return SendAgain(marked(head), unsure=True)
     if trouble.searched_at is None:
@@ -79,4 +81,4 @@ def _absent(head: LaneHead, trouble: Trouble, monotonic: float, settle_after: fl
     if rest > 0:
         return NotYet(rest)
     trouble.searched_at = None
-    return SendAgain(head, unsure=False)
+    return SendAgain(head, unsure=False) if found.surely else SendAgain(marked(head), unsure=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from bridge.model import Action, CameraId, Delivery, EventId
+from bridge.vms.base import VmsTarget
 
 MOST = 20_000
 
@@ -18,13 +19,15 @@ Key = tuple[EventId, int, CameraId, Action]
 class Trouble(msgspec.Struct):
     """``retries``: surely not taken so often. ``ambiguous``: unsure after so many sends. ``searched_at``: monotonic
     seconds of the first search that found nothing since the last send. ``unanswered``: searches in a row that said
-    nothing. ``failures``: errors of the target's own code."""
+    nothing. ``failures``: errors of the target's own code. ``in_part``: the target that made a part of it, and said of
+    the rest that it was surely not taken; it knows which, so that one goes on without a search."""
 
     retries: int = 0
     ambiguous: int = 0
     searched_at: float | None = None
     unanswered: float = 0.0
     failures: int = 0
+    in_part: VmsTarget | None = None
 
 
 class Troubles:

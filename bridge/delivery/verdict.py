@@ -29,6 +29,12 @@ FAILURES = 5
 _ERRORS_TOLD = 100
 
 
+def waits(head: LaneHead, blocked: Blocked, taken: bool) -> Blocked | Ambiguous:
+    """How a delivery waits for what is parked. Blocked leaves it in doubt only if it was so before; one of which a part
+    was ``taken`` is in doubt from now on."""
+    return Ambiguous(blocked.why) if taken and not head.ambiguous else blocked
+
+
 class Verdicts:
     """Of one VMS: how deliveries fare in a row. ``depends_on``: the secrets in the settings of a camera, or with None
     of the VMS."""
@@ -64,22 +70,26 @@ class Verdicts:
         target: VmsTarget,
         *,
         unsure: bool,
+        taken: bool,
         probe: bool,
         parked: bool,
         epoch: int,
     ) -> Outcome:
-        """What to settle. ``unsure``: an earlier send may have been taken. ``probe``: sent as the one probe of a VMS
-        that is away; ``parked``: as the slow probe of what is parked. ``epoch``: the parking's, when the delivery was
-        taken up."""
+        """What to settle. ``unsure``: an earlier send may have been taken; ``taken``: a part of this one was, so that
+        for the journal it stays in doubt whatever became of the rest. ``probe``: sent as the one probe of a VMS that is
+        away; ``parked``: as the slow probe of what is parked. ``epoch``: the parking's, when the delivery was taken
+        up."""
         match outcome:
             case Retry():
-                return self._retry(head, outcome, unsure, probe)
+                if taken:
+                    self._troubles.of(head.delivery).in_part = target
+                return self._retry(head, outcome, unsure or taken, probe)
             case Ambiguous():
                 return self._ambiguous(head, outcome, target.can.settle_after, probe)
             case Blocked():
-                return await self._blocked(head, outcome, target, unsure, epoch)
+                return await self._blocked(head, outcome, target, unsure, taken, epoch)
             case Rejected():
-                return await self._rejected(head, outcome, parked)
+                return await self._rejected(head, outcome, taken, parked)
             case Delivered() | Expired():
                 self._troubles.forget(head.delivery)
         return outcome
@@ -120,8 +130,10 @@ class Verdicts:
         return msgspec.structs.replace(outcome, after=after)
 
     def _ambiguous(self, head: LaneHead, outcome: Ambiguous, settle_after: float, probe: bool) -> Outcome:
-        if outcome.away or probe:
+        if outcome.away:
             self._availability.silent(outcome.why, refused=False, probe=probe, after=outcome.after)
+        elif probe:  # it answered; what is wrong may be wrong with this camera alone
+            self._availability.answered()
         if self._availability.away:  # it is the whole VMS that waits
             return msgspec.structs.replace(outcome, after=0.0)
         trouble = self._troubles.of(head.delivery)
@@ -137,21 +149,23 @@ class Verdicts:
             self._availability.silent(outcome.why, refused=False, probe=True)
         return msgspec.structs.replace(outcome, after=0.0) if self._availability.away else outcome
 
-    async def _blocked(self, head: LaneHead, outcome: Blocked, target: VmsTarget, unsure: bool, epoch: int) -> Outcome:
+    async def _blocked(
+        self, head: LaneHead, outcome: Blocked, target: VmsTarget, unsure: bool, taken: bool, epoch: int
+    ) -> Outcome:
         self._availability.answered()
         if epoch != self._parking.epoch and not self._parking.blocks(head.delivery.camera):
             # Refused with what has been replaced meanwhile.
             after = lane_pause(0, head.lane.urgency, 0.0)
-            return Ambiguous(outcome.why, after=after) if unsure else Retry(outcome.why, after=after)
+            return Ambiguous(outcome.why, after=after) if unsure or taken else Retry(outcome.why, after=after)
         camera = None if outcome.whole_vms else head.delivery.camera
         refs = of_delivery(target, head.delivery) | self._depends_on(head.delivery.camera)
         await self._parking.park(camera, outcome.why, refs | self._depends_on(None) if camera is None else refs)
-        return outcome
+        return waits(head, outcome, taken)
 
-    async def _rejected(self, head: LaneHead, outcome: Rejected, parked: bool) -> Outcome:
+    async def _rejected(self, head: LaneHead, outcome: Rejected, taken: bool, parked: bool) -> Outcome:
         self._availability.answered()
         if self._parking.whole_vms:
-            return outcome if parked else Blocked(outcome.why, whole_vms=True)
+            return outcome if parked else waits(head, Blocked(outcome.why, whole_vms=True), taken)
         self.rejected += 1
         if self.rejected < REJECTIONS:
             self._troubles.forget(head.delivery)
@@ -159,7 +173,7 @@ class Verdicts:
         self.rejected = 0
         why = f"{REJECTIONS} deliveries refused in a row, none accepted; the last: {outcome.why}"
         await self._parking.park(None, why, (), FIRST_PROBE_REJECTED, LONGEST_PROBE_REJECTED)
-        return Blocked(outcome.why, whole_vms=True)
+        return waits(head, Blocked(outcome.why, whole_vms=True), taken)
 
     def _dead(self, head: LaneHead, outcome: Rejected) -> Outcome:
         event = head.delivery.event

@@ -94,7 +94,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     ``url`` is absolute, or a path when the base comes out of the camera's credential. ``headers`` are those sent
     besides Host, Content-Length and the credential's. ``purpose`` says in words what it is for. ``once``: sent only
     until it has succeeded under this key in this process (declaring an event type). ``raises``: this is the step
-    that makes the event; the steps before it are idempotent.
+    that makes the event; the steps before it are idempotent. When one after it fails the delivery stays in doubt; Retry
+    from there says that the rest is missing and that this target knows so, until its process ends.
     """
 
     method: str

@@ -30,6 +30,8 @@ from bridge.model import (
 from bridge.secret import Secret, SecretMissing, SecretRef
 from bridge.vms.base import CameraSettings, Capabilities, HeaderSecret, Request, VmsSettings
 
+LATER = "/notes"
+"""The URL of the first step after the one that raises."""
 SEARCHABLE = Capabilities(search=True, backdate=True, amend=True, picture=False, settle_after=5.0)
 
 
@@ -225,3 +227,37 @@ class ScriptedVms:
     def events(self, camera: str = "gate") -> list[str]:
         """What it took for a camera, in order."""
         return [taken.event for taken in self.record if taken.camera == camera]
+
+
+class InSteps:
+    """The scripted VMS, with steps after the one that raises. ``says``: what the first of them meets, one each time.
+    As a target that remembers what it has made, and nothing of what it is in doubt about, where ``remembers``."""
+
+    def __init__(self, vms: ScriptedVms, *says: Outcome, remembers: bool = False) -> None:
+        self.vms = vms
+        self.says = list(says)
+        self.remembers = remembers
+        self.made: set[bytes] = set()
+        self._render, self._send = vms.render, vms.send
+        vms.render = self.render  # type: ignore[method-assign]
+        vms.send = self.send  # type: ignore[method-assign]
+
+    def render(self, delivery: Delivery) -> tuple[Request, ...]:
+        steps = self._render(delivery)
+        if delivery.action is Action.AMEND:
+            return steps
+        later = Request(method="PUT", url=LATER, camera=delivery.camera, body=steps[-1].body)
+        return (*steps, later, Request(method="PUT", url="/more", camera=delivery.camera))
+
+    async def send(self, request: Request, urgent: bool = False) -> Outcome:
+        if request.url == LATER and self.says:
+            said = self.says.pop(0)
+            if isinstance(said, Ambiguous):
+                self.made.discard(request.body)
+            return said
+        if request.raises and self.remembers and request.body in self.made:
+            return Delivered(note="it stands there already")
+        outcome = await self._send(request, urgent)
+        if request.raises and isinstance(outcome, Delivered):
+            self.made.add(request.body)
+        return outcome

@@ -10,9 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from bridge.delivery import backoff
-from bridge.model import Ambiguous, Blocked, DeliveryState, EventId, Retry, Urgency
+from bridge.model import Ambiguous, Blocked, Delivered, DeliveryState, EventId, Outcome, Retry, Urgency
 from tests.delivery.conftest import Room, event
-from tests.delivery.scripted_vms import ScriptedVms, cut_after, cut_before, errs, refuses, takes, timed_out_after
+from tests.delivery.scripted_vms import (
+    InSteps,
+    ScriptedVms,
+    cut_after,
+    cut_before,
+    errs,
+    refuses,
+    takes,
+    timed_out_after,
+)
 
 LAG = 4.0
 
@@ -43,6 +52,15 @@ STEPS = (
     blocked,
 )
 
+LATER: tuple[Outcome, ...] = (
+    Delivered(),
+    Ambiguous("cut", away=True),
+    Ambiguous("nothing seen yet"),
+    Retry("503", away=True),
+    Retry("500"),
+    Blocked("403 to the notes"),
+)
+
 deliveries = some.lists(
     some.tuples(some.sampled_from(["door", "fire", "leak"]), some.sampled_from(list(Urgency)), some.integers(0, 1)),
     min_size=1,
@@ -54,6 +72,7 @@ deliveries = some.lists(
 @given(
     deliveries=deliveries,
     script=some.lists(some.sampled_from(STEPS), max_size=60),
+    later=some.none() | some.lists(some.sampled_from(LATER), max_size=30),
     kills=some.lists(some.floats(0.0, 20.0), max_size=3),
     lag=some.sampled_from([0.0, 0.3, LAG]),
     unanswered=some.lists(some.booleans(), max_size=9),
@@ -62,6 +81,7 @@ deliveries = some.lists(
 def test_everything_arrives_once_and_in_order(
     deliveries: list[tuple[str, Urgency, int]],
     script: list[Any],
+    later: list[Outcome] | None,
     kills: list[float],
     lag: float,
     unanswered: list[bool],
@@ -73,6 +93,7 @@ def test_everything_arrives_once_and_in_order(
         room = Room()
         room.vms.lag = lag
         room.vms.script.extend(script)
+        steps = InSteps(room.vms, *later, remembers=True) if later is not None else None
         silences = iter(unanswered)
         room.vms.search = lambda delivery: (
             room.vms.unsearchable(delivery) if next(silences, False) else room.vms._search(delivery)
@@ -84,6 +105,8 @@ def test_everything_arrives_once_and_in_order(
         for after in kills:
             await room.clock.advance(after)
             await room.kill()
+            if steps is not None:
+                steps.made.clear()
             await room.start()
         await room.until(
             lambda: room.journal.states()[DeliveryState.DELIVERED] == len(deliveries), within=7200.0, step=5.0

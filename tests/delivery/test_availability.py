@@ -8,11 +8,11 @@ from collections.abc import Callable
 import pytest
 
 from bridge.delivery import availability
-from bridge.model import DeliveryState, Urgency, VmsId
+from bridge.model import Ambiguous, DeliveryState, Outcome, Urgency, VmsId
 from bridge.supervision import Conditions
-from bridge.vms.base import VmsSettings
+from bridge.vms.base import Request, VmsSettings
 from tests.delivery.conftest import HandClock, Room, event, quiet
-from tests.delivery.scripted_vms import cut_before, hangs, refuses, takes
+from tests.delivery.scripted_vms import ScriptedVms, cut_before, hangs, refuses, takes
 
 MakeRoom = Callable[..., Room]
 
@@ -208,6 +208,39 @@ async def test_a_doubt_outlives_being_given_back(room: Room) -> None:
     room.vms.always = takes
     await room.clock.advance(60.0)
     assert sorted(room.vms.events()) == ["n0", "n1", "n2", "new"]
+
+
+async def test_a_doubt_that_is_only_about_its_camera_does_not_keep_the_vms_away(room: Room) -> None:
+    """The VMS is back, and of the alarms on one camera nothing comes there: it is the probe, for it is an alarm."""
+    room.vms.always = refuses
+    fill(room)
+    room.journal.add(event("dead", sensor="dead", urgency=Urgency.ALARM), "yard")
+    await room.start()
+    await room.until(lambda: room.conditions.holds("vms cloud"))
+
+    def nothing_comes_of_some(vms: ScriptedVms, request: Request) -> Outcome:
+        return Ambiguous("no event has come of it") if request.camera == "yard" else vms.take(request)
+
+    room.vms.always = nothing_comes_of_some
+    await room.until(lambda: len(room.vms.events()) == 200)
+    assert room.conditions.held() == ()
+
+
+async def test_an_alarm_that_is_never_answered_does_not_keep_the_vms_away(room: Room) -> None:
+    """Of a camera that hangs, on a VMS that answers for all others."""
+
+    def silent_for_some(vms: ScriptedVms, request: Request) -> Outcome:
+        return Ambiguous("time-out", away=True) if request.camera == "yard" else vms.take(request)
+
+    room.vms.always = silent_for_some
+    room.vms.search = lambda delivery: (
+        room.vms.unsearchable(delivery) if delivery.camera == "yard" else room.vms._search(delivery)
+    )
+    room.journal.add(event("dead", sensor="dead", urgency=Urgency.ALARM), "yard")
+    await room.start()
+    await room.until(lambda: room.conditions.holds("vms cloud"))
+    fill(room, 20)
+    await room.until(lambda: len(room.vms.events()) == 20)
 
 
 async def test_a_crash_while_it_is_away_loses_and_doubles_nothing(room: Room) -> None:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from bridge.delivery.outlet import IN_A_ROW
-from bridge.model import Action, Delivered, DeliveryState, Retry, Urgency, VmsId
+from bridge.model import Action, Ambiguous, Blocked, Delivered, DeliveryState, Outcome, Retry, Urgency, VmsId
 from bridge.vms.base import VmsSettings
 from tests.delivery.conftest import Room, event, quiet
 from tests.delivery.scripted_vms import ScriptedVms, errs, hangs, raises, refuses, throttles
@@ -185,6 +185,27 @@ async def test_an_unchanged_vms_is_not_touched_by_a_reload(rooms: MakeRoom) -> N
     await room.deliveries.replace({VmsId("cloud"): room.vms, VmsId("other"): back}, room.settings)
     await quiet()
     assert back.events() == ["1"]
+
+
+@pytest.mark.parametrize(
+    "said", [Retry("connection refused", away=True), Ambiguous("no answer", away=True), Blocked("401", whole_vms=True)]
+)
+async def test_of_a_vms_that_left_the_site_nothing_is_said_to_be_wrong(rooms: MakeRoom, said: Outcome) -> None:
+    """It was away, which is why it was taken out; its last probe is still under way."""
+    room = rooms(cloud=VmsSettings(type="any"), other=VmsSettings(type="any"))
+    other = room.others[VmsId("other")]
+    other.always = refuses
+    room.journal.add(event(1), "gate", "other")
+    await room.start()
+    await room.until(lambda: room.conditions.holds("vms other"))
+    other.always = hangs
+    await room.until(lambda: other.hanging)
+    await room.deliveries.replace({VmsId("cloud"): room.vms}, room.settings)
+    room.conditions.end("vms other", "is no longer of this site")  # as the supervisor does
+    other.hanging[0][1].set_result(said)
+    await quiet()
+    assert other.closed
+    assert room.conditions.held() == ()
 
 
 async def test_retry_waits_with_growing_jitter_and_keeps_the_lane_in_order(room: Room) -> None:

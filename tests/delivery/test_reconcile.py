@@ -43,6 +43,16 @@ async def test_a_notice_is_searched_again_after_the_settling_time_before_it_is_s
     assert [round(at - began, 1) for _, at in room.vms.searches] == [0.0, 5.0]
 
 
+async def test_a_notice_that_may_stand_there_half_made_is_sent_again_marked(room: Room) -> None:
+    room.vms.search = lambda delivery: Absent(surely=False)
+    room.vms.script.extend([cut_before, errs])
+    room.journal.add(event(1), "gate")
+    await room.start()
+    await room.clock.advance(60.0)
+    assert [(taken.event, taken.marked) for taken in room.vms.record] == [("1", True)]
+    assert room.journal.rows[0].possible_duplicate
+
+
 async def test_a_search_that_lags_doubles_no_notice(room: Room) -> None:
     room.vms.lag = 5.0
     room.vms.script.append(timed_out_after)
