@@ -20,7 +20,7 @@ from bridge.endpoints.settings import WebhookEndpoint
 from bridge.endpoints.status import EndpointStatus
 from bridge.endpoints.stream import Piece, Stream, Told
 from bridge.journal.contract import JournalError
-from bridge.model import Blocked, Delivered, Outcome, Position, Rejected, Retry
+from bridge.model import Ambiguous, Blocked, Delivered, Outcome, Position, Rejected, Retry
 from bridge.secret import Secrets
 from bridge.supervision import Conditions
 from bridge.vms.base import Request
@@ -181,7 +181,7 @@ class Webhook:
                 self._conditions.begin(self._key, why)
                 if isinstance(outcome, Blocked | Rejected):
                     pause = half_jitter(min(LONGEST_PROBE, 10.0 * 2.0 ** min(tries - 1, 10)))
-                elif isinstance(outcome, Retry):
+                elif isinstance(outcome, Retry | Ambiguous):
                     pause = max(pause, min(outcome.after, LONGEST_ASKED_FOR))
             await self._clock.sleep(pause)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
+from bridge.simulator.faults import Fault, Faults, Kind
 from bridge.simulator.http_server import Answer, Asked, Connection
-from bridge.simulator.vxg.faults import Fault, Faults, Kind
 
 _PROXY_PAGE = b"<html><body>502 Bad Gateway</body></html>"
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
 
 import msgspec
 
-from bridge.simulator.bad_day import BadDay
-from bridge.simulator.http_server import Answer, Asked, Connection, HttpServer
-from bridge.simulator.vxg.faults import Faults
+from bridge.simulator.http_server import Answer, Asked, Connection
+from bridge.simulator.simulated import Simulated
 
 
 class Hook(msgspec.Struct, frozen=True):
@@ -26,33 +24,17 @@ class Hook(msgspec.Struct, frozen=True):
     head: bytes = b""
 
 
-class SimulatedWebhook:
+class SimulatedWebhook(Simulated):
     """``async with SimulatedWebhook() as hooks: … hooks.base_url, hooks.record``."""
 
     def __init__(
         self, *, host: str = "127.0.0.1", port: int = 0, seed: int = 1, status: int = 200, record_bytes: bool = False
     ) -> None:
+        super().__init__(host, port, seed, record_bytes=record_bytes)
         self.record: list[Hook] = []
-        self.faults = Faults(seed)
-        self._day = BadDay(self.faults)
         self.status = status
-        self.server = HttpServer(self._respond, host=host, port=port, keep_heads=record_bytes)
         self.on_hook: Callable[[Hook], None] | None = None
         """Told of each hook as it is kept."""
-
-    async def __aenter__(self) -> SimulatedWebhook:
-        await self.server.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._day.end()
-        await self.server.stop()
-
-    @property
-    def base_url(self) -> str:
-        return f"http://{self.server.host}:{self.server.port}"
 
     async def away(self, seconds: float) -> None:
         """Refuse connections for so long."""
@@ -67,9 +49,10 @@ class SimulatedWebhook:
         return self.record
 
     def _respond(self, asked: Asked, connection: Connection) -> None:
-        self._day.respond(asked, connection, lambda: self._keep(asked))
+        """Kept once alone, as ``record``: a test of hours sends millions."""
+        self._day.respond(asked, connection, lambda: self._answer(asked))
 
-    def _keep(self, asked: Asked) -> Answer:
+    def _answer(self, asked: Asked) -> Answer:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in asked.headers.items()}
         place = asked.path + ("?" + asked.query if asked.query else "")
         hook = Hook(len(self.record), time.time(), asked.method, place, headers, asked.body, asked.head)

@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from bridge.secret import Secrets
+from bridge.secret import Secret, SecretRef, Secrets
 from bridge.vms.base import CameraSettings, VmsSettings
 
 
@@ -45,6 +45,23 @@ class Opens(msgspec.Struct, frozen=True):
     beyond: str = ""
     short: str = ""
     narrowest: bool = False
+
+
+def with_pasted(secrets: Secrets, ref: SecretRef | None, credentials: str) -> Secrets:
+    """``secrets``, with what a person pasted in the place of ``ref``; as they are where nothing was pasted, or None is
+    asked for."""
+    pasted = credentials.strip()
+    return _Pasted(pasted, ref, secrets) if pasted and ref is not None else secrets
+
+
+class _Pasted:
+    def __init__(self, pasted: str, ref: SecretRef, others: Secrets) -> None:
+        self._pasted = Secret(pasted, "pasted")
+        self._ref = ref
+        self._others = others
+
+    def get(self, ref: SecretRef, fresh: bool = False) -> Secret:
+        return self._pasted if ref == self._ref else self._others.get(ref, fresh)
 
 
 @runtime_checkable

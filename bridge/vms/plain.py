@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from bridge.vms.http.answer import AnswerLost, NotSent
-from bridge.vms.http.origin import origin
+from bridge.vms.http.origin import network_name, origin
 
 LONGEST_LINE = 4096
 """Bytes of a line that is listened to; of a longer one the end is listened to as if it were one."""
@@ -22,7 +22,7 @@ def address(url: str) -> tuple[str, int]:
     host, _, port = rest.rpartition(":")
     if scheme not in ("tcp", "udp") or not host or not port.isdecimal():
         raise ValueError("write the address as tcp://host:port")
-    return host.strip("[]"), int(port)
+    return network_name(host.strip("[]")), int(port)
 
 
 class PlainSocket:

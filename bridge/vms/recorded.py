@@ -46,6 +46,16 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     value: str = ""
     most: int = 50
 
+    def fits(self, event: Recorded) -> bool:
+        """Whether this one is asked for, its camera aside; one that has no time is not."""
+        if event.at is None or not self.since <= event.at <= self.until:
+            return False
+        if self.sensor and self.sensor != event.sensor:
+            return False
+        if self.event_type and self.event_type not in (event.name, event.known_as):
+            return False
+        return not self.tag or (self.tag in event.tags and self.value in ("", str(event.tags[self.tag])))
+
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     """One event as the VMS has it. ``remote_id``: the VMS's. ``event``: our event id when it is one of ours.

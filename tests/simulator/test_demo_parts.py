@@ -125,7 +125,7 @@ async def test_the_child_ends_with_a_demo_that_is_killed(tmp_path: Path) -> None
     demo.kill()
     await demo.wait()
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while _runs(pid):
                 await asyncio.sleep(0.02)
     except TimeoutError:

@@ -8,10 +8,10 @@ from collections import defaultdict
 
 import pytest
 
+from bridge.simulator.faults import Fault, Kind
 from bridge.simulator.issued import Log
 from bridge.simulator.load import Load, LoadSettings, percentiles
 from bridge.simulator.readers import Way
-from bridge.simulator.vxg import Fault, Kind
 from bridge.simulator.webhook import SimulatedWebhook
 
 SENSORS = [f"gate-{number}" for number in range(10)]

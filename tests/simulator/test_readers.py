@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 import pytest
 
 from bridge.simulator import payloads
+from bridge.simulator.faults import Fault, Kind
 from bridge.simulator.issued import Log
 from bridge.simulator.payloads import Identity, Quirks
 from bridge.simulator.picture import JPEG, picture
 from bridge.simulator.readers import Reader, ReaderSettings, Way
 from bridge.simulator.vehicles import LARGEST, Timing, Vehicle, misread, plate, sightings
-from bridge.simulator.vxg import Fault, Kind
 from bridge.simulator.webhook import SimulatedWebhook
 
 QUICK = Timing(update=0.01, reliable=0.02, passed=0.03, lost=0.02)
@@ -231,7 +231,7 @@ async def test_heartbeats_say_who_is_there() -> None:
         stop = asyncio.Event()
         reader = Reader(settings(hooks, vehicles=None, every=60, heartbeat=0.05, heartbeat_path="/alive"), Log())
         running = asyncio.create_task(reader.run(stop))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while sum(hook.path == "/alive" for hook in hooks.record) < 2:
                 await asyncio.sleep(0.01)
             stop.set()
@@ -278,7 +278,7 @@ async def test_tcp_objects_come_back_to_back_on_one_connection_however_split(sep
         log = Log()
         quirks = Quirks(separator=separator, split=7)
         await run(Reader(settings(hooks, way=Way.TCP, port=port, quirks=quirks, vehicles=3), log))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while len(listener.got) == 0 or len(objects(listener.got)) < 12:
             await asyncio.sleep(0.01)
     assert [each["carState"] for each in objects(listener.got)] == [each.state for each in log.issued]
@@ -298,7 +298,7 @@ async def test_what_was_written_to_tcp_just_before_it_broke_is_unsure_where_that
     async with SimulatedWebhook() as hooks:
         reader = Reader(settings(hooks, way=Way.TCP, port=port, vehicles=None, every=0.02), log)
         running = asyncio.create_task(reader.run(stop))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(log.issued) < 10:
                 await asyncio.sleep(0.01)
             listener.connections[0].transport.abort()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 
 from bridge.simulator.vxg import SimulatedVxg
 from tests.simulator.conftest import ask, ask_raw
@@ -170,7 +171,7 @@ async def test_only_a_triggerable_type_can_be_triggered_and_appears_a_moment_lat
     assert (await ask(vms, f"POST {path}access_denied/trigger/", body)).status == 400
     answered = await ask(vms, f"POST {path}custom/trigger/", body)
     assert (answered.status, answered.body) == (200, b"{}")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not json.loads((await ask(vms, "GET /api/v2/storage/events/?events=custom")).body)["objects"]:
             pass
 
@@ -199,6 +200,50 @@ async def test_channels_are_listed_for_their_keys(vms: SimulatedVxg) -> None:
     assert json.loads((await ask(vms, "PUT /api/v4/channel/", '{"name":"Gate"}')).body)["name"] == "Gate"
 
 
+async def test_cameras_are_made_changed_and_taken_away(vms: SimulatedVxg) -> None:
+    key = vms.cloud.tokens.license
+    made = await ask(vms, "POST /api/v3/channels/", '{"name":"Dock","timezone":"Europe/Oslo"}', key, "LKey")
+    camera = json.loads(made.body)
+    assert (made.status, camera["name"], camera["timezone"]) == (201, "Dock", "Europe/Oslo")
+    token = camera["access_tokens"]["all"]
+    path = f"/api/v3/channels/{camera['id']}/"
+    types = f"/api/v2/cameras/{camera['id']}/event_processing/events/"
+    assert (await ask(vms, f"POST {types}", '{"name":"leak","notify":true}', token)).status == 201
+    body = f'{{"camid":{camera["id"]},"name":"leak","time":"2026-02-03T10:15:30"}}'
+    assert (await ask(vms, "POST /api/v2/storage/events/", body, token)).status == 201
+    changed = await ask(vms, f"PUT {path}", '{"name":"Dock 2"}', key, "LKey")
+    assert (changed.status, json.loads(changed.body)["name"]) == (200, "Dock 2")
+    assert (await ask(vms, f"DELETE {path}", "", key, "LKey")).status == 204
+    for request in (f"GET {types}", "GET /api/v4/channel/"):
+        assert (await ask(vms, request, token=token)).status == 401
+    assert (await ask(vms, f"GET {path}", "", key, "LKey")).status == 404
+    assert (await ask(vms, "GET /simulator/")).status == 200
+    again = json.loads((await ask(vms, "POST /api/v3/channels/", '{"name":"Dock"}', key, "LKey")).body)
+    assert again["id"] == camera["id"] + 1, "a number never comes back as another camera"
+
+
+async def test_a_cameras_tags_are_added_once_changed_and_deleted(vms: SimulatedVxg) -> None:
+    key = vms.cloud.tokens.license
+    path = "/api/v3/channels/4711/meta/"
+    assert (await ask(vms, f"POST {path}", '{"tag":"siteId","data":"7"}', key, "LKey")).status == 201
+    assert (await ask(vms, f"POST {path}", '{"tag":"siteId","data":"8"}', key, "LKey")).status == 400
+    assert (await ask(vms, f"PUT {path}siteId/", '{"data":"8"}', key, "LKey")).status == 200
+    assert (await ask(vms, f"PUT {path}other/", '{"data":"8"}', key, "LKey")).status == 404
+    listed = json.loads((await ask(vms, f"GET {path}", "", key, "LKey")).body)
+    assert listed["objects"] == [{"tag": "siteId", "data": "8"}]
+    assert (await ask(vms, f"DELETE {path}siteId/", "", key, "LKey")).status == 204
+    assert (await ask(vms, f"POST {path}", '{"tag":"x","data":"8"}')).status == 401
+
+
+async def test_a_camera_can_stop_sending_and_the_clock_be_wrong(vms: SimulatedVxg) -> None:
+    assert (await ask(vms, "POST /simulator/camera", '{"camera":4711,"online":false}')).status == 200
+    assert json.loads((await ask(vms, "GET /api/v4/channel/")).body)["status"] == "inactive"
+    assert (await ask(vms, "POST /simulator/clock", '{"seconds":86400}')).status == 200
+    made = '{"title":"t","start":"2026-02-03T10:15:25","end":"2026-02-03T10:15:45"}'
+    created = datetime.fromisoformat(json.loads((await ask(vms, "POST /api/v4/clips/", made)).body)["created"])
+    assert created.replace(tzinfo=UTC) > datetime.now(UTC) + timedelta(hours=23)
+
+
 async def test_recordings_pictures_and_clips_answer_around_an_event(vms: SimulatedVxg) -> None:
     span = "start=2026-02-03T10:15:25&end=2026-02-03T10:15:45"
     data = json.loads((await ask(vms, f"GET /api/v2/storage/data/?{span}")).body)
@@ -218,7 +263,7 @@ async def test_recordings_pictures_and_clips_answer_around_an_event(vms: Simulat
     )
     assert (made.status, json.loads(made.body)["status"]) == (201, "pending")
     number = json.loads(made.body)["id"]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while json.loads((await ask(vms, f"GET /api/v2/storage/clips/{number}/")).body)["status"] != "done":
             pass
     assert (await ask(vms, f"DELETE /api/v4/clips/{number}/")).status == 204
@@ -267,7 +312,7 @@ async def test_the_record_keeps_the_request_word_for_word_when_asked() -> None:
         # Two in one segment are still told apart.
         reader, writer = await asyncio.open_connection("127.0.0.1", vms.server.port)
         writer.write((head + body) * 2)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             for _ in range(2):
                 await reader.readuntil(b'"access_denied"')
         writer.close()

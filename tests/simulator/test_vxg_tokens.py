@@ -100,6 +100,62 @@ async def test_each_api_has_its_own_credential(vms: SimulatedVxg) -> None:
             assert status == (200 if scheme in schemes else 401), (path, scheme)
 
 
+def packed(inner: object, camera: int = 4711) -> str:
+    return base64.b64encode(json.dumps({"camid": camera, "access": "all", "token": inner}).encode()).decode()
+
+
+async def test_a_share_opens_as_much_as_it_says_until_it_ends(vms: SimulatedVxg) -> None:
+    key = vms.cloud.tokens.license
+
+    async def share(body: str) -> str:
+        made = await ask(vms, "POST /api/v2/cameras/4711/sharings/", body, key, "LKey")
+        assert made.status == 201
+        told = json.loads(made.body)
+        assert set(told) == {"id", "token", "created", "expire"}
+        return packed(told["token"])
+
+    narrow = await share('{"enabled":true,"include_public":false,"access":["live","play"]}')
+    assert (await ask(vms, "GET /api/v4/channel/", token=narrow)).status == 200
+    assert (await ask(vms, "POST /api/v2/storage/events/", RAISE, token=narrow)).status == 403
+    whole = await share('{"expire":"2999-01-01T00:00:00","access":["all"]}')
+    assert (await ask(vms, "POST /api/v2/storage/events/", RAISE, token=whole)).status == 201
+    ended = await share('{"expire":"2026-01-01T00:00:00","access":["all"]}')
+    answered = await ask(vms, "POST /api/v2/storage/events/", RAISE, token=ended)
+    assert (answered.status, answered.body) == (401, NOT_AUTHORIZED)
+    assert (await ask(vms, "POST /api/v2/cameras/4711/sharings/", "{}", vms.tokens[4711])).status == 401
+
+
+async def test_a_group_opens_its_cameras_alone_until_it_is_gone(vms: SimulatedVxg) -> None:
+    key = vms.cloud.tokens.license
+    made = json.loads(
+        (
+            await ask(
+                vms, "POST /api/v3/channel_groups/", '{"name":"Yard","channels":[4712],"meta":{"a":"b"}}', key, "LKey"
+            )
+        ).body
+    )
+    assert (made["name"], made["channels"], made["meta"]) == ("Yard", [4712], {"a": "b"})
+    path, token = f"/api/v3/channel_groups/{made['id']}/", made["token"]
+    assert "camid" not in outer(token)
+
+    async def seen() -> list[int]:
+        return [
+            each["id"]
+            for each in json.loads((await ask(vms, "GET /api/v5/channels/", "", token, "SI")).body)["objects"]
+        ]
+
+    assert await seen() == [4712]
+    assert (await ask(vms, "GET /api/v5/channels/4711/", "", token, "SI")).status == 404
+    assert (await ask(vms, f"PUT {path}", '{"channels":[4711]}', key, "LKey")).status == 200
+    assert await seen() == [4711]
+    assert (await ask(vms, f"PUT {path}", '{"channels":[1]}', key, "LKey")).status == 400
+    assert json.loads((await ask(vms, f"GET {path}", "", key, "LKey")).body)["token"] == token
+    listed = json.loads((await ask(vms, "GET /api/v3/channel_groups/", "", key, "LKey")).body)
+    assert listed["meta"]["total_count"] == 1
+    assert (await ask(vms, f"DELETE {path}", "", key, "LKey")).status == 204
+    assert (await ask(vms, "GET /api/v5/channels/", "", token, "SI")).status == 401
+
+
 async def test_a_rotated_token_is_refused_and_the_new_one_taken(vms: SimulatedVxg) -> None:
     old = vms.tokens[4711]
     assert (await ask(vms, "POST /api/v2/storage/events/", RAISE)).status == 201

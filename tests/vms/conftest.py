@@ -14,8 +14,19 @@ from typing import Any
 
 import pytest
 
-from bridge.model import Clock, EventId, MessageId, SensorEvent, SensorId, SiteId
+from bridge.delivery.attempt import Attempt
+from bridge.model import (
+    Clock,
+    Delivery,
+    EventId,
+    MessageId,
+    Outcome,
+    SensorEvent,
+    SensorId,
+    SiteId,
+)
 from bridge.secret import Secret, SecretMissing, SecretRef
+from bridge.vms.base import VmsTarget
 from tests.vms.time_passes import pass_time
 
 
@@ -184,3 +195,10 @@ def event(**more: Any) -> SensorEvent:
         **more,
     }
     return SensorEvent(**told)
+
+
+async def sent(to: VmsTarget, what: Delivery, urgent: bool = False) -> Outcome:
+    """All requests of a delivery in order, and what the delivery room takes their outcome for."""
+    requests = to.render(what)
+    assert requests
+    return await Attempt().deliver(to, requests, urgent)

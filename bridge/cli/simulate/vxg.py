@@ -48,8 +48,9 @@ def register(subparsers: Subparsers) -> None:
 async def run(arguments: argparse.Namespace) -> int:
     import msgspec
 
+    from bridge.simulator.faults import Fault
     from bridge.simulator.secret_files import write_secrets
-    from bridge.simulator.vxg import Fault, SimulatedVxg
+    from bridge.simulator.vxg import SimulatedVxg
 
     try:
         faults = [msgspec.json.decode(text, type=Fault) for text in arguments.fault]

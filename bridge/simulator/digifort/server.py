@@ -4,34 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from types import TracebackType
 
-from bridge.simulator.bad_day import BadDay
 from bridge.simulator.digifort.api import Api, Triggered, Users
-from bridge.simulator.http_server import Answer, Asked, Connection, HttpServer
-from bridge.simulator.vxg.faults import Faults
+from bridge.simulator.http_server import Answer, Asked, Connection
+from bridge.simulator.simulated import Simulated
 
 CAMERAS = {"CAM01": "Dock 1", "CAM02": "Gate"}
 EVENTS = ("Bridge-CAM01", "Bridge-CAM02", "Bridge-CAM01-Fire")
 
 
-class SimulatedDigifort:
+class SimulatedDigifort(Simulated):
     """``async with SimulatedDigifort() as digifort: … digifort.base_url, digifort.triggered``."""
 
     def __init__(
         self, *, host: str = "127.0.0.1", port: int = 0, seed: int = 1, now: Callable[[], float] = time.monotonic
     ) -> None:
         self.api = Api(list(EVENTS), dict(CAMERAS), now)
-        self.faults = Faults(seed)
-        self._day = BadDay(self.faults)
-        self.server = HttpServer(self._respond, host=host, port=port)
-        self.asked: list[Asked] = []
+        super().__init__(host, port, seed)
         self.on_triggered: Callable[[Triggered], None] | None = None
         """Told of each trigger as it is fired."""
-
-    @property
-    def base_url(self) -> str:
-        return f"http://{self.server.host}:{self.server.port}"
 
     @property
     def triggered(self) -> list[Triggered]:
@@ -40,16 +31,6 @@ class SimulatedDigifort:
     @property
     def users(self) -> Users:
         return self.api.users
-
-    async def __aenter__(self) -> SimulatedDigifort:
-        await self.server.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._day.end()
-        await self.server.stop()
 
     def _respond(self, asked: Asked, connection: Connection) -> None:
         self.asked.append(asked)

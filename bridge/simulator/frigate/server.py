@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from types import TracebackType
 
-from bridge.simulator.bad_day import BadDay
 from bridge.simulator.frigate.api import Api, Users
 from bridge.simulator.frigate.events import Camera, Event, Table
-from bridge.simulator.http_server import Asked, Connection, HttpServer
-from bridge.simulator.vxg.faults import Faults
+from bridge.simulator.http_server import Answer, Asked
+from bridge.simulator.simulated import Simulated
 
 CAMERAS = ("loading_dock", "front_gate", "boiler_room")
 
@@ -21,7 +19,7 @@ FAILED = {
 }
 
 
-class SimulatedFrigate:
+class SimulatedFrigate(Simulated):
     """``async with SimulatedFrigate() as frigate: … frigate.base_url, frigate.events``.
 
     ``base``: a path before ``/api``, as a proxy may put there. ``now``: the clock of its events, epoch seconds.
@@ -42,31 +40,12 @@ class SimulatedFrigate:
         self.table = Table(self.cameras, now, seed)
         self.users = Users()
         self.api = Api(self.table, self.users, base)
-        self.faults = Faults(seed)
-        self._day = BadDay(self.faults, FAILED)
-        self.server = HttpServer(self._respond, host=host, port=port, keep_heads=record_bytes)
-        self.asked: list[Asked] = []
-        self._base = base
-
-    @property
-    def base_url(self) -> str:
-        return f"http://{self.server.host}:{self.server.port}{self._base}"
+        super().__init__(host, port, seed, base=base, failed=FAILED, record_bytes=record_bytes)
 
     @property
     def events(self) -> list[Event]:
         """Also those that are not visible yet, in the order of their creation."""
         return list(self.table.rows.values())
 
-    async def __aenter__(self) -> SimulatedFrigate:
-        await self.server.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._day.end()
-        await self.server.stop()
-
-    def _respond(self, asked: Asked, connection: Connection) -> None:
-        self.asked.append(asked)
-        self._day.respond(asked, connection, lambda: self.api.answer(asked))
+    def _answer(self, asked: Asked) -> Answer:
+        return self.api.answer(asked)

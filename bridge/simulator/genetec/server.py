@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import TracebackType
 
-from bridge.simulator.bad_day import BadDay
 from bridge.simulator.genetec.api import Api, Users
 from bridge.simulator.genetec.directory import Bookmark, Directory, Entity, Made, Raised, Triggered
-from bridge.simulator.http_server import Answer, Asked, Connection, HttpServer
-from bridge.simulator.vxg.faults import Faults
+from bridge.simulator.http_server import Answer, Asked
+from bridge.simulator.simulated import Simulated
 
 CAMERAS = ("00000001-0000-babe-0000-080023e940c6", "00000001-0000-babe-0000-080023e940c7")
 ALARM = "543b686c-06e1-4304-afa6-fcef50242a5e"
 CUSTOM_EVENT = 5000
 
 
-class SimulatedGenetec:
+class SimulatedGenetec(Simulated):
     """``async with SimulatedGenetec() as gsc: … gsc.base_url, gsc.bookmarks, gsc.raised, gsc.triggered``."""
 
     def __init__(self, *, cameras: int = 2, host: str = "127.0.0.1", port: int = 0, seed: int = 1) -> None:
@@ -31,16 +29,9 @@ class SimulatedGenetec:
         self.directory = Directory(entities, {CUSTOM_EVENT: ("Sensor", "Camera")})
         self.users = Users()
         self.api = Api(self.directory, self.users)
-        self.faults = Faults(seed)
-        self._day = BadDay(self.faults)
-        self.server = HttpServer(self._respond, host=host, port=port)
-        self.asked: list[Asked] = []
+        super().__init__(host, port, seed, base="/WebSdk")
         self.on_made: Callable[[Made], None] | None = None
         """Told of each thing as it is made."""
-
-    @property
-    def base_url(self) -> str:
-        return f"http://{self.server.host}:{self.server.port}/WebSdk"
 
     @property
     def bookmarks(self) -> list[Bookmark]:
@@ -53,20 +44,6 @@ class SimulatedGenetec:
     @property
     def triggered(self) -> list[Triggered]:
         return [each for each in self.directory.made if isinstance(each, Triggered)]
-
-    async def __aenter__(self) -> SimulatedGenetec:
-        await self.server.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._day.end()
-        await self.server.stop()
-
-    def _respond(self, asked: Asked, connection: Connection) -> None:
-        self.asked.append(asked)
-        self._day.respond(asked, connection, lambda: self._answer(asked))
 
     def _answer(self, asked: Asked) -> Answer:
         before = len(self.directory.made)

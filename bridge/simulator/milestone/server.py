@@ -7,19 +7,19 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
+from typing import Self
 
-from bridge.simulator.bad_day import BadDay
-from bridge.simulator.http_server import Answer, Asked, Connection, HttpServer
+from bridge.simulator.http_server import Answer, Asked
 from bridge.simulator.milestone.analytics import take
 from bridge.simulator.milestone.gateway import Gateway, Users
 from bridge.simulator.milestone.source import DataSource
 from bridge.simulator.milestone.state import State
-from bridge.simulator.vxg.faults import Faults
+from bridge.simulator.simulated import Simulated
 
 GRAPHQL, TOPIC = "/graphql", "/topics/alerts"
 
 
-class SimulatedMilestone:
+class SimulatedMilestone(Simulated):
     """``async with SimulatedMilestone() as xprotect: … xprotect.base_url, xprotect.source.port, xprotect.state``."""
 
     def __init__(
@@ -36,35 +36,23 @@ class SimulatedMilestone:
         self.users = Users(tokens=set())
         self.gateway = Gateway(self.state, self.users, now or (lambda: datetime.now(UTC)))
         self.source = DataSource(self.state)
-        self.faults = Faults(seed)
-        self._day = BadDay(self.faults)
-        self.server = HttpServer(self._respond, host=host, port=port, keep_heads=record_bytes)
+        super().__init__(host, port, seed, record_bytes=record_bytes)
         self.topics = {"alerts"}
         self.topic_base = ""
         """Where the AI Bridge says that its topics are, when that is not here."""
-        self.asked: list[Asked] = []
         self.on_asked: Callable[[Asked, Answer], None] | None = None
         """Told of each request and its answer."""
 
-    @property
-    def base_url(self) -> str:
-        return f"http://{self.server.host}:{self.server.port}"
-
-    async def __aenter__(self) -> SimulatedMilestone:
-        await self.server.start()
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
         await self.source.listen(self.server.host)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._day.end()
         await self.source.stop()
-        await self.server.stop()
-
-    def _respond(self, asked: Asked, connection: Connection) -> None:
-        self.asked.append(asked)
-        self._day.respond(asked, connection, lambda: self._answer(asked))
+        await super().__aexit__(kind, error, trace)
 
     def _answer(self, asked: Asked) -> Answer:
         answer = self._of(asked)

@@ -4,13 +4,11 @@ of its own on the same port."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import TracebackType
 
-from bridge.simulator.bad_day import BadDay
-from bridge.simulator.http_server import Answer, Asked, Connection, HttpServer
+from bridge.simulator.http_server import Answer, Asked
 from bridge.simulator.nx.api import Api
 from bridge.simulator.nx.users import Users
-from bridge.simulator.vxg.faults import Faults
+from bridge.simulator.simulated import Simulated
 
 DEVICES: Mapping[str, str] = {
     "3f2504e0-4f89-11d3-9a0c-0305e82c3301": "Dock",
@@ -24,7 +22,7 @@ FAILED = {
 }
 
 
-class SimulatedNx:
+class SimulatedNx(Simulated):
     """``async with SimulatedNx() as nx: … nx.base_url, nx.api.bookmarks, nx.api.events``.
 
     ``version``: of the VMS, 4.2, 5.1, 6.0 or 6.1. ``told``: called with each event and bookmark that was taken.
@@ -42,29 +40,8 @@ class SimulatedNx:
     ) -> None:
         self.users = Users()
         self.api = Api(devices, self.users, version)
-        self.faults = Faults(seed)
-        self._day = BadDay(self.faults, FAILED)
-        self.server = HttpServer(self._respond, host=host, port=port)
-        self.asked: list[Asked] = []
+        super().__init__(host, port, seed, failed=FAILED)
         self._told = told
-
-    @property
-    def base_url(self) -> str:
-        return f"http://{self.server.host}:{self.server.port}"
-
-    async def __aenter__(self) -> SimulatedNx:
-        await self.server.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._day.end()
-        await self.server.stop()
-
-    def _respond(self, asked: Asked, connection: Connection) -> None:
-        self.asked.append(asked)
-        self._day.respond(asked, connection, lambda: self._answer(asked))
 
     def _answer(self, asked: Asked) -> Answer:
         before = len(self.api.events), len(self.api.bookmarks)

@@ -1,7 +1,6 @@
 """A simulated VXG cloud: the endpoints, credentials and errors of section 12 of the reference, bad days on demand."""
 
-from bridge.simulator.vxg.faults import Fault, Faults, Kind, every_kind
 from bridge.simulator.vxg.server import SimulatedVxg
 from bridge.simulator.vxg.store import Raised
 
-__all__ = ["Fault", "Faults", "Kind", "Raised", "SimulatedVxg", "every_kind"]
+__all__ = ["Raised", "SimulatedVxg"]

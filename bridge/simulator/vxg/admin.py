@@ -9,6 +9,8 @@
 | GET, POST, DELETE /simulator/faults; DELETE /simulator/faults/N | a fault on (its fields as in ``Fault``), off |
 | POST /simulator/away {"seconds": 5} | refuse connections for so long |
 | POST /simulator/lag {"seconds": 5} | the search shows events so much later, from now on |
+| POST /simulator/clock {"seconds": 60} | its clock is so far ahead |
+| POST /simulator/camera {"camera": 4711, "online": false} | a camera stops sending, or sends again |
 | POST /simulator/rotate {"camera": 4711} | a new token; the old one is refused |
 | POST /simulator/aliases {"type": "known type"} | map event types to known types |
 | POST /simulator/reset | forget events, documents and faults |
@@ -21,9 +23,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from bridge.simulator.faults import Fault
 from bridge.simulator.http_server import Answer, Asked
 from bridge.simulator.vxg import answers
-from bridge.simulator.vxg.faults import Fault
 from bridge.simulator.vxg.store import Raised
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class Seconds(msgspec.Struct):
 
 class OfCamera(msgspec.Struct):
     camera: int
+    online: bool = True
 
 
 def work(vms: SimulatedVxg, asked: Asked) -> Answer:
@@ -87,6 +90,13 @@ def _work(vms: SimulatedVxg, asked: Asked, what: str, which: str) -> Answer:
         case "POST", "lag":
             vms.cloud.search_lag = decode(asked.body, type=Seconds).seconds
             return answers.ok({})
+        case "POST", "clock":
+            vms.cloud.clock_skew = decode(asked.body, type=Seconds).seconds
+            return answers.ok({})
+        case "POST", "camera":
+            which_one = decode(asked.body, type=OfCamera)
+            vms.cloud.store.cameras[which_one.camera].online = which_one.online
+            return answers.ok({})
         case "POST", "rotate":
             return answers.ok({"token": vms.rotate(decode(asked.body, type=OfCamera).camera)})
         case "POST", "aliases":
@@ -102,7 +112,7 @@ def _work(vms: SimulatedVxg, asked: Asked, what: str, which: str) -> Answer:
 def summary(vms: SimulatedVxg) -> dict[str, object]:
     counts = dict.fromkeys(vms.cloud.store.cameras, 0)
     for event in vms.record:
-        counts[event.camera] += 1
+        counts[event.camera] = counts.get(event.camera, 0) + 1
     return {
         "events": len(vms.record),
         "by_camera": counts,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -14,6 +15,7 @@ from bridge.simulator.http_server import Answer
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?")
 _DEFAULT_LIMIT = 20
 _LARGEST_LIMIT = 1000
+Shape = TypeVar("Shape")
 encode = msgspec.json.encode
 
 
@@ -54,6 +56,14 @@ def created(body: object) -> Answer:
 
 
 DELETED = Answer(204)
+
+
+def read(body: bytes, shape: type[Shape]) -> Shape:
+    """A body. Raises Refused."""
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise bad_request(str(error)) from None
 
 
 def parse_time(text: str, name: str, zulu: bool = False) -> datetime:

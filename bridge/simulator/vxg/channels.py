@@ -1,4 +1,4 @@
-"""Cameras as the admin, group and channel APIs show them (reference 3; endpoints 1, 5, 6, 7)."""
+"""Cameras as the admin, group and channel APIs show and change them (reference 3; endpoints 1, 2, 5, 6, 7)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 from bridge.simulator.http_server import Answer, Asked
 from bridge.simulator.vxg import answers
-from bridge.simulator.vxg.answers import bad_request, not_found
+from bridge.simulator.vxg.answers import not_found
 from bridge.simulator.vxg.state import Cloud
 from bridge.simulator.vxg.store import Camera
 from bridge.simulator.vxg.tokens import Grant
@@ -22,24 +22,59 @@ class Change(msgspec.Struct):
     rec_mode: str | None = None
 
 
+class New(msgspec.Struct):
+    """``source``: where the pictures would come from; kept nowhere."""
+
+    name: str
+    timezone: str = "UTC"
+    rec_mode: str = "on"
+    source: dict[str, object] | None = None
+    meta: dict[str, str] = {}
+
+
 def admin_list(cloud: Cloud, asked: Asked, grant: Grant) -> Answer:
     """Endpoint 1: every camera of the account, with its tokens."""
     query = cloud.query_of(asked)
-    return _page(cloud, "/api/v3/channels/", query, [_admin(cloud, each, query) for each in _matching(cloud, query)])
+    found = _matching(cloud, query, grant)
+    return _page(cloud, "/api/v3/channels/", query, [_admin(cloud, each, query) for each in found])
 
 
 def admin_detail(cloud: Cloud, asked: Asked, grant: Grant, number: str) -> Answer:
-    return answers.ok(_admin(cloud, _camera(cloud, number), cloud.query_of(asked)))
+    return answers.ok(_admin(cloud, of_number(cloud, number, grant), cloud.query_of(asked)))
+
+
+def create(cloud: Cloud, asked: Asked, grant: Grant) -> Answer:
+    """Endpoint 2: 201 with the camera and its tokens."""
+    body = answers.read(asked.body, New)
+    camera = cloud.store.add_camera(body.name)
+    camera.timezone, camera.rec_mode, camera.meta = body.timezone, body.rec_mode, body.meta
+    cloud.tokens.add(camera.id)
+    return answers.created(_admin(cloud, camera, {"include_meta": "true"}))
+
+
+def change(cloud: Cloud, asked: Asked, grant: Grant, number: str) -> Answer:
+    camera = of_number(cloud, number, grant)
+    _write(camera, answers.read(asked.body, Change))
+    return answers.ok(_admin(cloud, camera, {}))
+
+
+def delete(cloud: Cloud, asked: Asked, grant: Grant, number: str) -> Answer:
+    """204; from now on its tokens are refused, and nobody knows it."""
+    camera = of_number(cloud, number, grant)
+    cloud.tokens.remove(camera.id)
+    cloud.store.remove_camera(camera.id)
+    return answers.DELETED
 
 
 def group_list(cloud: Cloud, asked: Asked, grant: Grant) -> Answer:
-    """Endpoint 6: the cameras of the group; the simulator has one group, of all of them."""
+    """Endpoint 6: the cameras of the group."""
     query = cloud.query_of(asked)
-    return _page(cloud, "/api/v5/channels/", query, [_group(cloud, each, query) for each in _matching(cloud, query)])
+    found = _matching(cloud, query, grant)
+    return _page(cloud, "/api/v5/channels/", query, [_group(cloud, each, query) for each in found])
 
 
 def group_detail(cloud: Cloud, asked: Asked, grant: Grant, number: str) -> Answer:
-    return answers.ok(_group(cloud, _camera(cloud, number), cloud.query_of(asked)))
+    return answers.ok(_group(cloud, of_number(cloud, number, grant), cloud.query_of(asked)))
 
 
 def channel(cloud: Cloud, asked: Asked, grant: Grant) -> Answer:
@@ -50,14 +85,8 @@ def channel(cloud: Cloud, asked: Asked, grant: Grant) -> Answer:
 
 def change_channel(cloud: Cloud, asked: Asked, grant: Grant) -> Answer:
     assert grant.camera is not None
-    try:
-        body = msgspec.json.decode(asked.body, type=Change)
-    except msgspec.MsgspecError as error:
-        raise bad_request(str(error)) from None
     camera = cloud.store.cameras[grant.camera]
-    camera.name = body.name if body.name is not None else camera.name
-    camera.timezone = body.timezone if body.timezone is not None else camera.timezone
-    camera.rec_mode = body.rec_mode if body.rec_mode is not None else camera.rec_mode
+    _write(camera, answers.read(asked.body, Change))
     return answers.ok(_channel(camera))
 
 
@@ -67,13 +96,27 @@ def aliases(cloud: Cloud, asked: Asked, grant: Grant) -> Answer:
     return answers.ok({"objects": [{"alias_name": name} for name in names]})
 
 
-def _matching(cloud: Cloud, query: Mapping[str, str]) -> list[Camera]:
+def of_number(cloud: Cloud, number: str, grant: Grant) -> Camera:
+    """Raises Refused."""
+    camera = cloud.store.cameras.get(int(number)) if number.isdecimal() else None
+    if camera is None or camera.id not in cloud.cameras_of(grant):
+        raise not_found("Channel")
+    return camera
+
+
+def _write(camera: Camera, change: Change) -> None:
+    camera.name = change.name if change.name is not None else camera.name
+    camera.timezone = change.timezone if change.timezone is not None else camera.timezone
+    camera.rec_mode = change.rec_mode if change.rec_mode is not None else camera.rec_mode
+
+
+def _matching(cloud: Cloud, query: Mapping[str, str], grant: Grant) -> list[Camera]:
     wanted = [tag for tag in query.get("meta", "").split(",") if tag]
     unwanted = [tag for tag in query.get("meta_not", "").split(",") if tag]
     part = query.get("name__icontains", "").lower()
     return [
         camera
-        for camera in cloud.store.cameras.values()
+        for camera in map(cloud.store.cameras.__getitem__, cloud.cameras_of(grant))
         if (not wanted or any(tag in camera.meta for tag in wanted))
         and not any(tag in camera.meta for tag in unwanted)
         and part in camera.name.lower()
@@ -83,13 +126,6 @@ def _matching(cloud: Cloud, query: Mapping[str, str]) -> list[Camera]:
 def _page(cloud: Cloud, path: str, query: Mapping[str, str], objects: Sequence[object]) -> Answer:
     limit, offset = answers.window(query)
     return answers.page(path, query, len(objects), objects[offset : offset + limit])
-
-
-def _camera(cloud: Cloud, number: str) -> Camera:
-    camera = cloud.store.cameras.get(int(number)) if number.isdecimal() else None
-    if camera is None:
-        raise not_found("Channel")
-    return camera
 
 
 def _admin(cloud: Cloud, camera: Camera, query: Mapping[str, str]) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -15,7 +15,6 @@ from bridge.simulator.vxg.state import Cloud
 from bridge.simulator.vxg.tokens import Grant
 
 Stored = dict[str, object]
-_T = TypeVar("_T")
 
 
 class Document(msgspec.Struct, omit_defaults=True, rename={"floats": "float"}):
@@ -45,7 +44,7 @@ def write(cloud: Cloud, asked: Asked, grant: Grant) -> Answer:
     assert grant.camera is not None
     documents = cloud.store.documents[grant.camera]
     results: list[dict[str, object]] = []
-    for raw in _decode(asked.body, list[msgspec.Raw]):
+    for raw in answers.read(asked.body, list[msgspec.Raw]):
         try:
             document = msgspec.json.decode(raw, type=Document)
             answers.parse_time(document.timestamp, "timestamp")
@@ -64,7 +63,7 @@ def change(cloud: Cloud, asked: Asked, grant: Grant) -> Answer:
     assert grant.camera is not None
     documents = cloud.store.documents[grant.camera]
     results: list[dict[str, object]] = []
-    for part in _decode(asked.body, list[dict[str, object]]):
+    for part in answers.read(asked.body, list[dict[str, object]]):
         number = part.get("id")
         if isinstance(number, str) and number in documents:
             documents[number] |= part
@@ -78,7 +77,7 @@ def delete(cloud: Cloud, asked: Asked, grant: Grant) -> Answer:
     assert grant.camera is not None
     documents = cloud.store.documents[grant.camera]
     results: list[dict[str, object]] = []
-    for named in _decode(asked.body, list[Named]):
+    for named in answers.read(asked.body, list[Named]):
         found = documents.pop(named.id, None) is not None
         results.append({"status": 204 if found else 404, "id": named.id})
     return _results(results)
@@ -86,7 +85,7 @@ def delete(cloud: Cloud, asked: Asked, grant: Grant) -> Answer:
 
 def search(cloud: Cloud, asked: Asked, grant: Grant) -> Answer:
     """POST filter: the documents of the token's camera, or of the whole group, that match."""
-    wanted = _decode(asked.body, Search)
+    wanted = answers.read(asked.body, Search)
     found = _found(cloud, grant, wanted)
     for name in reversed(wanted.sort):
         found.sort(key=lambda each, name=name: _key(each, name.lstrip("-")), reverse=name.startswith("-"))  # type: ignore[misc]
@@ -97,15 +96,14 @@ def search(cloud: Cloud, asked: Asked, grant: Grant) -> Answer:
 
 def delete_found(cloud: Cloud, asked: Asked, grant: Grant) -> Answer:
     assert grant.camera is not None
-    found = _found(cloud, grant, _decode(asked.body, Search))
+    found = _found(cloud, grant, answers.read(asked.body, Search))
     for document in found:
         del cloud.store.documents[grant.camera][str(document["id"])]
     return _results([{"status": 204, "id": document["id"]} for document in found])
 
 
 def _found(cloud: Cloud, grant: Grant, wanted: Search) -> list[Stored]:
-    cameras = [grant.camera] if grant.camera is not None else list(cloud.store.documents)
-    documents = [each for camera in cameras for each in cloud.store.documents[camera].values()]
+    documents = [each for camera in cloud.cameras_of(grant) for each in cloud.store.documents[camera].values()]
     return [each for each in documents if _matches(each, wanted.filter)]
 
 
@@ -155,13 +153,6 @@ def _key(document: Stored, field: str) -> tuple[bool, str, float]:
     value = _value(document, field)
     number = float(value) if isinstance(value, int | float) else 0.0
     return value is not None, value if isinstance(value, str) else "", number
-
-
-def _decode(body: bytes, type: type[_T]) -> _T:
-    try:
-        return msgspec.json.decode(body, type=type)
-    except msgspec.MsgspecError as error:
-        raise bad_request(str(error)) from None
 
 
 def _results(results: list[dict[str, object]]) -> Answer:

@@ -35,10 +35,7 @@ def listing(cloud: Cloud, asked: Asked, grant: Grant, camera: str) -> Answer:
 def declare(cloud: Cloud, asked: Asked, grant: Grant, camera: str) -> Answer:
     """201 with the type; 400 when the camera has it already (the real code is not known)."""
     number = cloud.camera_of(camera, grant)
-    try:
-        body = msgspec.json.decode(asked.body, type=Declare)
-    except msgspec.MsgspecError as error:
-        raise bad_request(str(error)) from None
+    body = answers.read(asked.body, Declare)
     if not 1 <= len(body.name) <= 64:
         raise bad_request("name: 1 to 64 characters")
     if body.name in cloud.store.cameras[number].types:
@@ -57,10 +54,7 @@ def change(cloud: Cloud, asked: Asked, grant: Grant, camera: str, name: str) -> 
     found = cloud.store.cameras[cloud.camera_of(camera, grant)].types.get(name)
     if found is None:
         raise not_found("Event type")
-    try:
-        body = msgspec.json.decode(asked.body, type=Change)
-    except msgspec.MsgspecError as error:
-        raise bad_request(str(error)) from None
+    body = answers.read(asked.body, Change)
     if body.notify is not None:
         found.notify = body.notify
     if body.receive is not None:

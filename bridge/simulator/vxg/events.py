@@ -194,7 +194,7 @@ def _tag_of(asked: Asked) -> Tag:
 def _event(cloud: Cloud, grant: Grant, number: str) -> Raised:
     """The event of this number, if this credential may see it. Raises Refused."""
     event = cloud.store.event(int(number)) if number.isdecimal() else None
-    if event is None or (grant.camera is not None and event.camera != grant.camera):
+    if event is None or event.camera not in cloud.cameras_of(grant):
         raise not_found("Event")
     return event
 
@@ -209,7 +209,8 @@ def _cameras(cloud: Cloud, query: Mapping[str, str], grant: Grant) -> Collection
         return [grant.camera]
     if not wanted:
         raise bad_request("camid: missing")
-    return [number for number in wanted if number in cloud.store.cameras]
+    opened = cloud.cameras_of(grant)
+    return [number for number in wanted if number in opened]
 
 
 def _names(text: str) -> Collection[str] | None:

@@ -115,10 +115,7 @@ def live_picture(cloud: Cloud, asked: Asked, grant: Grant) -> Answer:
 def make_clip(cloud: Cloud, asked: Asked, grant: Grant) -> Answer:
     """Endpoint 14: 201, pending; done a moment later."""
     assert grant.camera is not None
-    try:
-        body = msgspec.json.decode(asked.body, type=NewClip)
-    except msgspec.MsgspecError as error:
-        raise bad_request(str(error)) from None
+    body = answers.read(asked.body, NewClip)
     if body.camid is not None and body.camid != grant.camera:
         raise answers.forbidden("camid: not the camera of this token")
     start, end = answers.parse_time(body.start, "start"), answers.parse_time(body.end, "end")
@@ -208,7 +205,7 @@ def _camera(cloud: Cloud, query: Mapping[str, str], grant: Grant) -> int:
         if named and named != str(grant.camera):
             raise answers.forbidden("camid: not the camera of this token")
         return grant.camera
-    if not named.isdecimal() or int(named) not in cloud.store.cameras:
+    if not named.isdecimal() or int(named) not in cloud.cameras_of(grant):
         raise bad_request("camid: a camera of this account is expected")
     return int(named)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from bridge.simulator.http_server import Answer, Asked
-from bridge.simulator.vxg import answers, channels, documents, event_types, events, media
+from bridge.simulator.vxg import answers, channels, documents, event_types, events, groups, labels, media
 from bridge.simulator.vxg.state import Cloud
 from bridge.simulator.vxg.tokens import Grant, Scheme
 
@@ -48,7 +48,20 @@ ROUTES = [
     _route("PUT", _TYPES + "{}/", _EITHER, True, event_types.change),
     _route("POST", _TYPES + "{}/trigger/", _ONE, True, events.trigger),
     _route("GET", "/api/v3/channels/", (LICENSE,), False, channels.admin_list),
+    _route("POST", "/api/v3/channels/", (LICENSE,), True, channels.create),
     _route("GET", "/api/v3/channels/{}/", (LICENSE,), False, channels.admin_detail),
+    _route("PUT", "/api/v3/channels/{}/", (LICENSE,), True, channels.change),
+    _route("DELETE", "/api/v3/channels/{}/", (LICENSE,), True, channels.delete),
+    _route("GET", "/api/v3/channels/{}/meta/", (LICENSE,), False, labels.listing),
+    _route("POST", "/api/v3/channels/{}/meta/", (LICENSE,), True, labels.add),
+    _route("PUT", "/api/v3/channels/{}/meta/{}/", (LICENSE,), True, labels.change),
+    _route("DELETE", "/api/v3/channels/{}/meta/{}/", (LICENSE,), True, labels.delete),
+    _route("GET", groups.PATH, (LICENSE,), False, groups.listing),
+    _route("POST", groups.PATH, (LICENSE,), True, groups.create),
+    _route("GET", groups.PATH + "{}/", (LICENSE,), False, groups.detail),
+    _route("PUT", groups.PATH + "{}/", (LICENSE,), True, groups.change),
+    _route("DELETE", groups.PATH + "{}/", (LICENSE,), True, groups.delete),
+    _route("POST", "/api/v2/cameras/{}/sharings/", (LICENSE,), True, groups.share),
     _route("GET", "/api/v3/aliases/", (LICENSE,), False, channels.aliases),
     _route("GET", "/api/v5/channels/", (GROUP,), False, channels.group_list),
     _route("GET", "/api/v5/channels/{}/", (GROUP,), False, channels.group_detail),

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 
+from bridge.simulator.faults import Fault, Faults, Kind
 from bridge.simulator.http_server import Answer, Asked, Connection, HttpServer
 from bridge.simulator.vxg import admin, answers, routes
-from bridge.simulator.vxg.faults import Fault, Faults, Kind
 from bridge.simulator.vxg.state import Cloud
 from bridge.simulator.vxg.store import Raised, Store
 from bridge.simulator.vxg.tokens import Tokens

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
@@ -13,6 +14,7 @@ from bridge.simulator.vxg.store import Raised, Store
 from bridge.simulator.vxg.tokens import Grant, Tokens
 
 if TYPE_CHECKING:
+    from bridge.simulator.vxg.groups import Group
     from bridge.simulator.vxg.media import Clip
 
 
@@ -35,6 +37,8 @@ class Cloud:
         self.clip_takes = 1.0
         self.clock_skew = 0.0
         self.clips: dict[int, Clip] = {}
+        self.groups: dict[int, Group] = {}
+        self.last_group = 0
         self.gaps: list[tuple[datetime, datetime]] = []
         self.video_bytes = 4096
         self.event_images = False
@@ -52,6 +56,14 @@ class Cloud:
         lag = self.search_lag + delay
         visible_at = time.monotonic() + lag if lag else 0.0
         return self.store.add(camera, name, at, posted, time.time(), visible_at, head)
+
+    def cameras_of(self, grant: Grant) -> Collection[int]:
+        """Those that a credential opens."""
+        if grant.camera is not None:
+            return (grant.camera,)
+        if grant.group is None:
+            return self.store.cameras
+        return [number for number in self.groups[grant.group].channels if number in self.store.cameras]
 
     def query_of(self, asked: Asked) -> dict[str, str]:
         return dict(parse_qsl(asked.query, keep_blank_values=True))

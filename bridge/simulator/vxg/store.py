@@ -124,6 +124,7 @@ class Store:
 
     def __init__(self, cameras: Mapping[int, str]) -> None:
         self.cameras = {number: Camera(number, name) for number, name in cameras.items()}
+        self._last_camera = max(cameras, default=0)
         self.aliases: dict[str, str] = {}
         """event type → known type"""
         self.documents: dict[int, dict[str, dict[str, object]]] = {number: {} for number in cameras}
@@ -139,6 +140,18 @@ class Store:
             documents.clear()
         self._documents = 0
         self._clips = 0
+
+    def add_camera(self, name: str) -> Camera:
+        """Numbers only go up: one that was removed never comes back as another camera."""
+        self._last_camera += 1
+        camera = self.cameras[self._last_camera] = Camera(self._last_camera, name)
+        self.documents[camera.id] = {}
+        self._by_time[camera.id] = []
+        return camera
+
+    def remove_camera(self, number: int) -> None:
+        """Its events stay in the record."""
+        del self.cameras[number], self.documents[number], self._by_time[number]
 
     def next_document(self) -> int:
         self._documents += 1

@@ -10,7 +10,8 @@ import binascii
 import enum
 import random
 import string
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -25,11 +26,14 @@ class Scheme(enum.Enum):
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """What a credential is good for: ``camera`` for camera tokens only; ``write`` when its access is "all"."""
+    """What a credential is good for: ``camera`` for camera tokens only; ``group`` for those of a group that was made,
+    None for all cameras; ``write`` when its access is "all"; until ``expires``, in epoch seconds."""
 
     scheme: Scheme
     camera: int | None = None
     write: bool = False
+    group: int | None = None
+    expires: float | None = None
 
 
 class Tokens:
@@ -43,13 +47,37 @@ class Tokens:
         self._inner: dict[str, Grant] = {}
         self._seen: dict[bytes, Grant] = {}
         self.license = "v3." + "".join(self._chance.choices(string.ascii_letters + string.digits, k=14))
-        group = self._new_inner(Grant(Scheme.GROUP))
-        self.group = _pack({"access": "all", "token": group, "api": host, "api_p": port})
+        self.group = self.of_group(None, None)
         self.all: dict[int, str] = {}
         self.watch: dict[int, str] = {}
         for camera in cameras:
-            self.all[camera] = self._new(camera, "all")
-            self.watch[camera] = self._new(camera, "watch")
+            self.add(camera)
+
+    def add(self, camera: int) -> None:
+        self.all[camera] = self._new(camera, "all")
+        self.watch[camera] = self._new(camera, "watch")
+
+    def remove(self, camera: int) -> None:
+        """Refuse every token of this camera, its shares too."""
+        self._drop(lambda grant: grant.camera == camera)
+        del self.all[camera], self.watch[camera]
+
+    def of_group(self, group: int | None, expires: float | None) -> str:
+        """A new group token; ``group`` None: of all cameras."""
+        inner = self._new_inner(Grant(Scheme.GROUP, group=group, expires=expires))
+        return _pack({"access": "all", "token": inner, "api": self._host, "api_p": self._port})
+
+    def remove_group(self, group: int) -> None:
+        self._drop(lambda grant: grant.group == group)
+
+    def share(self, camera: int, write: bool, expires: float | None) -> tuple[int, str]:
+        """(number of the share, its inner token): a credential for one camera that somebody made."""
+        inner = self._new_inner(Grant(Scheme.CAMERA, camera, write, expires=expires))
+        return self._share, inner
+
+    def _drop(self, which: Callable[[Grant], bool]) -> None:
+        self._seen.clear()
+        self._inner = {inner: grant for inner, grant in self._inner.items() if not which(grant)}
 
     def _new_inner(self, grant: Grant) -> str:
         """Four parts as in reference 1.2: ``share``, the share's number, issue time and duration, 27 of signature."""
@@ -107,11 +135,16 @@ class Tokens:
                         grant = found
             if grant is not None:
                 self._seen[authorization] = grant
-        return grant
+        return grant if grant is None or grant.expires is None else _now(grant)
 
     def of_query(self, inner: str) -> Grant | None:
         """The grant of ``?token=``, which holds the inner token alone."""
-        return self._inner.get(inner)
+        return _now(self._inner.get(inner))
+
+
+def _now(grant: Grant | None) -> Grant | None:
+    """None when it has run out."""
+    return None if grant is None or (grant.expires is not None and grant.expires <= time.time()) else grant
 
 
 def _pack(token: dict[str, object]) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 
+from bridge.simulator.faults import Faults, Kind
 from bridge.simulator.http_server import Answer, Asked, Connection, HttpServer
-from bridge.simulator.vxg.faults import Faults, Kind
 from bridge.simulator.zoneminder.api import Api, Users
 from bridge.simulator.zoneminder.monitor import Database, Event, Monitor
 from bridge.simulator.zoneminder.trigger import Trigger

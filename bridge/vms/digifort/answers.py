@@ -8,7 +8,7 @@ import msgspec
 
 from bridge.clock import SystemClock
 from bridge.model import Ambiguous, Blocked, Outcome, Rejected, Retry
-from bridge.vms.http import Answer, AnswerLost, NotSent, SendingError
+from bridge.vms.http import Answer
 from bridge.vms.http.answer import retry_after
 
 _LONGEST = 200
@@ -92,12 +92,3 @@ def refusal(answer: Answer) -> Outcome:
     if status == 503:
         return Retry("Digifort failed (503)", after, away=True)
     return Ambiguous(f"Digifort failed over it ({status})", away=away, after=after)
-
-
-def failure(error: SendingError) -> Outcome:
-    """The outcome of a request without an answer."""
-    if isinstance(error, NotSent):
-        return Retry(error.why, away=not error.busy)
-    if isinstance(error, AnswerLost):
-        return Ambiguous(error.why, away=error.silent)
-    return Rejected(error.why)

@@ -26,13 +26,14 @@ class NotSignedIn(Exception):
 
 
 class Asked:
-    """An answer, and what it says."""
+    """An answer, and what it says. ``signed``: as whom it was asked, and with which version of the password."""
 
-    __slots__ = ("answer", "said")
+    __slots__ = ("answer", "said", "signed")
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, signed: tuple[str, str] = ("", "")) -> None:
         self.answer = answer
         self.said = said(answer)
+        self.signed = signed
 
 
 class Api:
@@ -46,6 +47,7 @@ class Api:
         self._users = [upper] if upper == settings.user or settings.sign_in == "basic" else [upper, settings.user]
         self._session: Session | None = None
         self._opening = asyncio.Lock()
+        self._trying = asyncio.Lock()
 
     async def ask(self, path: str, urgent: bool = False) -> Asked:
         """``path`` is below the API's address. A session may have run out, which is said like anything else that is
@@ -53,29 +55,35 @@ class Api:
 
         Raises SendingError (AnswerLost of this question alone), NotSignedIn."""
         if self._settings.sign_in == "basic":
-            return Asked(await self._get(path, self._secret(), urgent))
-        session, new = await self._signed_in(urgent)
-        asked = Asked(await self._get(path + session.query(), None, urgent))
+            secret = self._secret()
+            return Asked(await self._get(path, secret, urgent), (self._users[0], secret.version))
+        session, new = await self._signed_in()
+        asked = Asked(await self._get(path + session.query(), None, urgent), session.signed)
         if asked.said.refused and not new:
             self._drop(session)
-            session, _ = await self._signed_in(urgent)
-            asked = Asked(await self._get(path + session.query(), None, urgent))
+            session, _ = await self._signed_in()
+            asked = Asked(await self._get(path + session.query(), None, urgent), session.signed)
         session.proven |= asked.said.ok
         return asked
 
-    async def signed_in_otherwise(self, urgent: bool = False) -> bool:
+    async def signed_in_otherwise(self, refused: Asked) -> bool:
         """After a refusal: whether it is let in as another user's name or with a secret read anew. Asks for the global
-        events, which changes nothing. Raises SendingError, NotSignedIn."""
-        before = self._secret().version
-        if len(self._users) > 1 and await self._let_in(self._users[::-1], urgent):
-            return True
-        if self._secret(fresh=True).version == before:
-            return False
-        orders = [self._users, self._users[::-1]] if len(self._users) > 1 else [self._users]
-        for users in orders:
-            if await self._let_in(users, urgent):
+        events, which changes nothing; one finds it out for all, and asks as an alarm does. Raises SendingError,
+        NotSignedIn."""
+        async with self._trying:
+            before = self._secret().version
+            if refused.signed != (self._users[0], before):
+                return True  # found out meanwhile, for another event
+            if len(self._users) > 1 and await self._let_in(self._users[::-1]):
                 return True
-        return False
+            self._session = None  # refused like any other
+            if self._secret(fresh=True).version == before:
+                return False
+            orders = [self._users, self._users[::-1]] if len(self._users) > 1 else [self._users]
+            for users in orders:
+                if await self._let_in(users):
+                    return True
+            return False
 
     def written(self, path: str) -> bytes:
         """The bytes of it, with what stands in the place of what signs it in. Raises Unsendable."""
@@ -86,35 +94,43 @@ class Api:
         signature = signed("{session}", f"{{md5-of-secret:{password}}}")
         return self._sender.written("GET", self.origin, self.base + path + signature)
 
-    async def _let_in(self, users: list[str], urgent: bool) -> bool:
-        kept, self._users = self._users, list(users)
-        self._session = None
-        if (await self.ask(EVENTS, urgent)).said.ok:
-            return True
-        self._users = kept
-        self._session = None
-        return False
+    async def _let_in(self, users: list[str]) -> bool:
+        """Others are signed in as before until it is known."""
+        secret = self._secret()
+        if self._settings.sign_in == "basic":
+            return Asked(await self._get(EVENTS, secret, urgent=True)).said.ok
+        session = await self._opened(users[0], secret)
+        asked = Asked(await self._get(EVENTS + session.query(), None, urgent=True))
+        if asked.said.ok:
+            session.proven = True
+            self._users, self._session = list(users), session
+        return asked.said.ok
 
-    async def _signed_in(self, urgent: bool) -> tuple[Session, bool]:
+    async def _signed_in(self) -> tuple[Session, bool]:
         """(a session, whether it is new)."""
         loop = asyncio.get_running_loop()
         async with self._opening:
-            secret, held = self._secret(), self._session
-            if held is not None and held.version == secret.version and loop.time() < held.used + IDLE:
+            secret, held, user = self._secret(), self._session, self._users[0]
+            if held is not None and held.signed == (user, secret.version) and loop.time() < held.used + IDLE:
                 held.used = loop.time()
                 return held, not held.proven
             self._session = None
-            asked = await self._create(urgent)
-            made = opened(asked.said, self._users[0], secret.reveal(), secret.version, loop.time())
-            if made is None:
-                raise NotSignedIn(_no_session(asked))
-            self._session = made
+            made = await self._opened(user, secret)
+            if user == self._users[0]:  # else another name was let in meanwhile, and has its own
+                self._session = made
             return made, True
 
-    async def _create(self, urgent: bool) -> Asked:
-        """Nothing is triggered by it, whatever becomes of it."""
+    async def _opened(self, user: str, secret: Secret) -> Session:
+        asked = await self._create()
+        made = opened(asked.said, user, secret.reveal(), secret.version, asyncio.get_running_loop().time())
+        if made is None:
+            raise NotSignedIn(_no_session(asked))
+        return made
+
+    async def _create(self) -> Asked:
+        """Nothing is triggered by it, whatever becomes of it. Asked as an alarm is, for one may wait for it."""
         try:
-            return Asked(await self._get(CREATE, None, urgent))
+            return Asked(await self._get(CREATE, None, urgent=True))
         except AnswerLost as error:
             raise NotSent(error.why, busy=not error.silent) from None
 

@@ -20,7 +20,7 @@ class Refused(Exception):
 async def listed(api: Api, path: str, under: str) -> list[dict[str, str]]:
     """A list of what there is. Raises SendingError, NotSignedIn, Refused."""
     asked = await api.ask(path)
-    if asked.said.refused and await api.signed_in_otherwise():
+    if asked.said.refused and await api.signed_in_otherwise(asked):
         asked = await api.ask(path)
     found = names(asked.said.data, under) if asked.said.ok else None
     if found is None:

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-from bridge.secret import Secret, SecretRef, Secrets
-from bridge.vms.credentials import CannotDiscover, Discovered
+from bridge.secret import Secrets
+from bridge.vms.credentials import CannotDiscover, Discovered, with_pasted
 from bridge.vms.digifort.api import Api, NotSignedIn
 from bridge.vms.digifort.checking import CAMERAS, Refused, listed
 from bridge.vms.digifort.settings import DigifortSettings
 from bridge.vms.http import SendingError, sender_for
 
 
-class _Pasted:
-    """Secrets of which one is what a person pasted."""
-
-    def __init__(self, password: str, ref: SecretRef, others: Secrets) -> None:
-        self._password = password
-        self._ref = ref
-        self._others = others
-
-    def get(self, ref: SecretRef, fresh: bool = False) -> Secret:
-        return Secret(self._password, "pasted") if ref == self._ref else self._others.get(ref, fresh)
-
-
 async def discover(settings: DigifortSettings, credentials: str, secrets: Secrets) -> list[Discovered]:
     """``credentials``: the password of ``user``; empty for the one in its secret. Raises CannotDiscover."""
-    pasted = credentials.strip()
-    if pasted:
-        secrets = _Pasted(pasted, settings.password, secrets)
+    secrets = with_pasted(secrets, settings.password, credentials)
     sender = sender_for(settings, secrets)
     try:
         found = await listed(Api(sender, settings, secrets), CAMERAS, "Cameras")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from bridge.model import Ambiguous, Blocked, Delivered, Outcome, Rejected, Retry
-from bridge.vms.digifort.answers import failure, names, refusal
+from bridge.vms.digifort.answers import names, refusal
 from bridge.vms.digifort.api import EVENTS, Api, Asked, NotSignedIn
 from bridge.vms.digifort.steps import Trigger
 from bridge.vms.http import SendingError
+from bridge.vms.http.outcome import unanswered
 
+MOST_WAYS = 4
+"""In which it may be signed in: two ways to write its user's name, two passwords while one is changed."""
 UNKNOWN = "Digifort answers with something that it does not say; see url"
 
 
@@ -20,7 +23,7 @@ async def do(api: Api, step: Trigger, urgent: bool) -> Outcome:
     except NotSignedIn as error:
         return error.outcome
     except SendingError as error:
-        return failure(error)
+        return unanswered(error)
     return _taken(asked)
 
 
@@ -34,23 +37,26 @@ def _taken(asked: Asked) -> Outcome:
 
 async def _refused(api: Api, step: Trigger, asked: Asked, urgent: bool) -> Outcome:
     """Its codes do not tell a wrong password from an event that is not there; so it is asked which there are [5]."""
-    told = f"Digifort refuses it ({asked.said.why or asked.answer.status})"
-    try:
-        listed = await api.ask(EVENTS, urgent)
-        again = listed.said.refused and await api.signed_in_otherwise(urgent)
-        if listed.said.refused and not again:
-            return Blocked(f"{told}, and tells nothing else either; see user, its password and rights", whole_vms=True)
-    except SendingError as error:
-        return Retry(f"{told}; {error.why}")
-    if again:
-        asked = await api.ask(step.path, urgent)  # what is lost of this is in doubt
-        if not asked.said.refused:
-            return _taken(asked)
+    for _ in range(MOST_WAYS):
         told = f"Digifort refuses it ({asked.said.why or asked.answer.status})"
         try:
             listed = await api.ask(EVENTS, urgent)
+            # Meanwhile it may have been found out for another event how it is let in.
+            again = listed.said.ok and listed.signed != asked.signed
+            again = again or (listed.said.refused and await api.signed_in_otherwise(asked))
         except SendingError as error:
             return Retry(f"{told}; {error.why}")
+        if not again:
+            return _why_not(step, told, listed)
+        asked = await api.ask(step.path, urgent)  # what is lost of this is in doubt
+        if not asked.said.refused:
+            return _taken(asked)
+    return Retry(f"{told}; how its user signs in changes all the time")
+
+
+def _why_not(step: Trigger, told: str, listed: Asked) -> Outcome:
+    if listed.said.refused:
+        return Blocked(f"{told}, and tells nothing else either; see user, its password and rights", whole_vms=True)
     found = names(listed.said.data, "GlobalEvents") if listed.said.ok else None
     if found is not None and step.event.casefold() not in {each.get("Name", "").casefold() for each in found}:
         return Blocked(f"{told}; there is no global event {step.event}; make it in the Administration Client")

@@ -14,11 +14,12 @@ CREATE = "/Interface/CreateAuthSession?ResponseFormat=JSON"
 
 
 class Session(msgspec.Struct):
-    """``used``: when it was last, on the loop's clock. ``proven``: something was answered over it."""
+    """``signed``: as whom, and with which version of the password. ``used``: when it was last, on the loop's clock.
+    ``proven``: something was answered over it."""
 
     number: str
     auth_data: str
-    version: str
+    signed: tuple[str, str]
     used: float
     proven: bool = False
 
@@ -41,7 +42,7 @@ def opened(told: Said, user: str, password: str, version: str, now: float) -> Se
     nonce = held.get("NOnce") if isinstance(held, dict) else None
     if not isinstance(number, int | str) or not str(number).isalnum() or not isinstance(nonce, str):
         return None
-    return Session(str(number), auth_data(nonce, user, password), version, now)
+    return Session(str(number), auth_data(nonce, user, password), (user, version), now)
 
 
 def auth_data(nonce: str, user: str, password: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
 
-from bridge.model import Blocked, CameraId, Delivery, Findings, Outcome, Reach, Rejected, Search, Unanswered, VmsId
+from bridge.model import CameraId, Delivery, Findings, Outcome, Reach, Search, Unanswered, VmsId
 from bridge.secret import Secrets
 from bridge.vms.base import CameraSettings, Capabilities, Request, VmsSettings
 from bridge.vms.credentials import Discovered
@@ -13,11 +13,12 @@ from bridge.vms.digifort.api import Api
 from bridge.vms.digifort.doing import do
 from bridge.vms.digifort.settings import DigifortCamera, DigifortSettings
 from bridge.vms.digifort.steps import Steps, Trigger
-from bridge.vms.http import Origin, sender_for, split_url
+from bridge.vms.http import sender_for, split_url
 from bridge.vms.http.reaching import reaches
+from bridge.vms.one_server import OneServer
 
 
-class DigifortTarget:
+class DigifortTarget(OneServer[Trigger]):
     """One Digifort server. Belongs to one event loop."""
 
     Settings: ClassVar[type[VmsSettings]] = DigifortSettings
@@ -34,11 +35,9 @@ class DigifortTarget:
     def __init__(
         self, name: VmsId, settings: VmsSettings, cameras: Mapping[CameraId, CameraSettings], secrets: Secrets
     ) -> None:
-        self.name = name
-        self.cameras = cameras
         ours = self._settings = cast(DigifortSettings, settings)
         # A trigger is now, gives no id, and no documented search tells of it [7, 9].
-        self._can = Capabilities(
+        can = Capabilities(
             search=False,
             backdate=False,
             amend=False,
@@ -46,25 +45,17 @@ class DigifortTarget:
             longest_text=ours.longest_message,
             by_hand="global events",
         )
+        super().__init__(name, cameras, can, split_url(ours.url)[0], Trigger)
         self._steps = Steps(ours, cameras)
         self._sender = sender_for(ours, secrets)
         self._api = Api(self._sender, ours, secrets)
-
-    @property
-    def can(self) -> Capabilities:
-        return self._can
 
     def render(self, delivery: Delivery) -> tuple[Request, ...]:
         """See ``steps``; nothing at all where the settings say so, of a restore or an amendment."""
         return self._steps.of(delivery)
 
-    async def send(self, request: Request, urgent: bool = False) -> Outcome:
-        """Send one of the requests that ``render`` made, once."""
-        if not isinstance(request, Trigger) or request.camera is None:
-            return Rejected("this is no request of this VMS")
-        if request.camera not in self.cameras:
-            return Blocked(f"camera {request.camera} is not of this VMS")
-        return await do(self._api, request, urgent)
+    async def _do(self, step: Trigger, urgent: bool) -> Outcome:
+        return await do(self._api, step, urgent)
 
     def shown(self, request: Request) -> bytes:
         """The bytes ``send`` writes for a request of ``render``, with ``{session}`` and ``{md5-of-secret:NAME}``, or
@@ -72,7 +63,7 @@ class DigifortTarget:
         assert isinstance(request, Trigger)
         return self._api.written(request.path)
 
-    async def find(self, delivery: Delivery) -> Search:
+    async def _find(self, delivery: Delivery) -> Search:
         return Unanswered("Digifort has no documented search for global events that were triggered")
 
     async def check(self, cameras: Sequence[CameraId]) -> Findings:
@@ -80,17 +71,9 @@ class DigifortTarget:
 
         needed = {
             camera: (cast(DigifortCamera, self.cameras[camera]).id, self._steps.names(camera).every())
-            for camera in cameras
-            if camera in self.cameras
+            for camera in self._ours(cameras)
         }
         return await check(self._api, needed)
-
-    def origin(self, camera: CameraId) -> Origin:
-        """Where its API is."""
-        return split_url(self._settings.url)[0]
-
-    def clock(self) -> Origin:
-        return split_url(self._settings.url)[0]
 
     @staticmethod
     async def discover(settings: VmsSettings, credentials: str, secrets: Secrets) -> Sequence[Discovered]:
@@ -98,11 +81,6 @@ class DigifortTarget:
         from bridge.vms.digifort.discovery import discover
 
         return await discover(cast(DigifortSettings, settings), credentials, secrets)
-
-    @staticmethod
-    def logs_in(settings: VmsSettings) -> bool:
-        """Cameras have no credential of their own: its user sees them."""
-        return True
 
     async def close(self) -> None:
         await self._sender.close()

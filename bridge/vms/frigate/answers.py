@@ -6,7 +6,7 @@ import msgspec
 
 from bridge.clock import SystemClock
 from bridge.model import Ambiguous, Blocked, Outcome, Rejected, Retry
-from bridge.vms.http import Answer, AnswerLost, NotSent, SendingError
+from bridge.vms.http import Answer
 from bridge.vms.http.answer import retry_after
 
 _LONGEST_TOLD = 120
@@ -71,25 +71,18 @@ _invalid = msgspec.json.Decoder(_Invalid).decode
 
 def events(answer: Answer) -> list[Event] | None:
     """The events of a list; None when it is none."""
-    try:
-        return _events(answer.body) if 200 <= answer.status < 300 else None
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
+    return answer.told(_events) if 200 <= answer.status < 300 else None
 
 
 def event(answer: Answer) -> Event | None:
     """None when it is none."""
-    try:
-        return _event(answer.body) if 200 <= answer.status < 300 else None
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
+    return answer.told(_event) if 200 <= answer.status < 300 else None
 
 
 def created(answer: Answer) -> str:
     """The id of what was created; "" when it does not say."""
-    try:
-        told = _created(answer.body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    told = answer.told(_created)
+    if told is None:
         return ""
     fit = told.success and told.event_id.isascii() and told.event_id.isprintable() and "/" not in told.event_id
     return told.event_id if fit else ""
@@ -97,26 +90,31 @@ def created(answer: Answer) -> str:
 
 def message(answer: Answer) -> str:
     """What an error says of itself; "" when it says nothing in Frigate's way."""
-    try:
-        return _said(answer.body).message
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return ""
+    told = answer.told(_said)
+    return told.message if told is not None else ""
+
+
+def written(answer: Answer) -> bool:
+    """Whether what was written into an event is taken; what stands in between may answer 200 with a page of its
+    own."""
+    return 200 <= answer.status < 300 and not answer.is_page
 
 
 def invalid(answer: Answer) -> str:
     """What of a body is refused (422): where and why, nothing of what was sent."""
-    try:
-        wrong = _invalid(answer.body).detail
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    wrong = answer.told(_invalid)
+    if wrong is None:
         return ""
-    told = "; ".join(f"{'.'.join(map(str, each.loc))}: {each.msg}" for each in wrong)
+    told = "; ".join(f"{'.'.join(map(str, each.loc))}: {each.msg}" for each in wrong.detail)
     return "".join(char if char.isprintable() else " " for char in told)[:_LONGEST_TOLD]
 
 
 def refusal(answer: Answer, camera: str, raising: bool) -> Outcome:
-    """The outcome of an answer that is no 2xx. ``raising``: an event may have been created before this answer."""
+    """The outcome of an answer that is no 2xx, or is a page. ``raising``: an event may have been created before it."""
     status = answer.status
     after = retry_after(answer, SystemClock().now().utc)
+    if 200 <= status < 300:
+        return Retry(f"a page is answered ({status}) instead of what Frigate says")
     if status == 401:
         return Blocked("Frigate asks for a log-in (401); see user and password, or headers", whole_vms=True)
     if status == 403:
@@ -138,17 +136,6 @@ def refusal(answer: Answer, camera: str, raising: bool) -> Outcome:
     if raising:
         return Ambiguous(f"Frigate failed over it ({status})", away=away, after=after)
     return Retry(f"Frigate failed ({status})", after, away=away)
-
-
-def failure(error: SendingError, raising: bool) -> Outcome:
-    """The outcome of a request without an answer. ``raising``: it was written, or one before it, and creates."""
-    if isinstance(error, NotSent):
-        return Retry(error.why, getattr(error, "after", 0.0), away=not error.busy)
-    if isinstance(error, AnswerLost):
-        if raising:
-            return Ambiguous(error.why, away=error.silent)
-        return Retry(error.why, away=error.silent)
-    return Rejected(error.why)
 
 
 def in_doubt(outcome: Outcome) -> Outcome:

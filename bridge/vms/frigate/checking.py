@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping
 
 from bridge.model import CameraId, Finding
-from bridge.vms.frigate.api import Api, Refused
+from bridge.vms.frigate.api import Api
 from bridge.vms.frigate.configuration import Camera, cameras_in
 from bridge.vms.frigate.privilege import claims_of
 from bridge.vms.frigate.settings import FrigateSettings
 from bridge.vms.http import SendingError
+from bridge.vms.tokens import Refused
 
 _VERSION = re.compile(r"(\d+)\.(\d+)[0-9A-Za-z.+-]{0,40}")
 PRE_CAPTURE_SINCE = (0, 18)

@@ -35,11 +35,12 @@ class _Configuration(msgspec.Struct):
     cameras: dict[str, Camera]
 
 
+_configuration = msgspec.json.Decoder(_Configuration).decode
+
+
 def cameras_in(answer: Answer) -> dict[str, Camera] | None:
     """None when it is no configuration."""
     if not 200 <= answer.status < 300:
         return None
-    try:
-        return msgspec.json.decode(answer.body, type=_Configuration).cameras
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
+    told = answer.told(_configuration)
+    return told.cameras if told is not None else None

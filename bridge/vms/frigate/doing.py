@@ -6,13 +6,15 @@ from __future__ import annotations
 import asyncio
 
 from bridge.model import Ambiguous, Blocked, Delivered, EventId, Outcome, Rejected, Retry
-from bridge.vms.frigate.answers import created, event, events, failure, in_doubt, refusal
-from bridge.vms.frigate.api import JSON, Api, Refused
+from bridge.vms.frigate.answers import created, event, events, in_doubt, refusal, written
+from bridge.vms.frigate.api import JSON, Api
 from bridge.vms.frigate.known import Known
 from bridge.vms.frigate.settings import FrigateSettings
 from bridge.vms.frigate.steps import OPEN_ID, REMOTE_ID, Kind, Step, of_event
 from bridge.vms.frigate.words import spoken_of
 from bridge.vms.http import Answer, NotSent, SendingError
+from bridge.vms.http.outcome import unanswered
+from bridge.vms.tokens import Refused
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 """Seconds between two tries while a created event is not in the database yet: the call returns before it is [3]."""
@@ -46,7 +48,7 @@ class Doing:
             blocked = Blocked(str(error), whole_vms=True)
             return in_doubt(blocked) if self._after_creating(step) else blocked
         except SendingError as error:
-            outcome = failure(error, raising=step.kind is Kind.CREATE)
+            outcome = unanswered(error, raising=step.kind is Kind.CREATE)
             return in_doubt(outcome) if self._after_creating(step) else outcome
 
     async def _create(self, step: Step, urgent: bool) -> Outcome:
@@ -74,7 +76,7 @@ class Doing:
         path = step.path.replace(REMOTE_ID, of_event(remote_id).rpartition("/")[2])
         while True:
             answer = await self._api.ask("POST", path, JSON, step.body, urgent)
-            if 200 <= answer.status < 300:
+            if written(answer):
                 return self._written(step, remote_id)
             left = deadline - loop.time()
             if answer.status != 404 or left <= 0:
@@ -156,7 +158,7 @@ class Doing:
         if answer.status == 400:
             # The restore is older than the event as Frigate has it: a late one, or clocks that differ. So now.
             answer = await self._api.ask("PUT", path, JSON, b"{}", urgent)
-        if 200 <= answer.status < 300 or answer.status == 404:
+        if written(answer) or answer.status == 404:
             return Delivered(remote_id, note="the open event is gone" if answer.status == 404 else "")
         outcome = refusal(answer, step.place, raising=False)
         if isinstance(outcome, Rejected):

@@ -9,7 +9,7 @@ from bridge.model import CameraId
 from bridge.vms.frigate.answers import Event
 from bridge.vms.frigate.steps import of_event
 from bridge.vms.lines import EVENT, moment_of, tags_of
-from bridge.vms.recorded import Held, MediaKind, Query, Recorded
+from bridge.vms.recorded import Held, MediaKind, Recorded
 
 _NOT_YET = "it is not over yet, and its clip not made"
 
@@ -49,16 +49,6 @@ def told(event: Event, camera: CameraId) -> Recorded:
         tags={**tags, **about},
         known_as=event.label or "",
     )
-
-
-def matches(event: Recorded, query: Query) -> bool:
-    if event.at is None or not query.since <= event.at <= query.until:
-        return False
-    if query.sensor and query.sensor != event.sensor:
-        return False
-    if query.event_type and query.event_type not in (event.name, event.known_as):
-        return False
-    return not query.tag or (query.tag in event.tags and (not query.value or event.tags[query.tag] == query.value))
 
 
 def pictures(event: Event) -> list[Held]:

@@ -11,14 +11,15 @@ from bridge.clock import SystemClock
 from bridge.model import CameraId, Delivery, SensorEvent, VmsId
 from bridge.secret import Secrets
 from bridge.vms.frigate.answers import Event, event, events
-from bridge.vms.frigate.api import LARGEST_ANSWER, Api, Refused
-from bridge.vms.frigate.reading import clip, matches, pictures, told, video
+from bridge.vms.frigate.api import LARGEST_ANSWER, Api
+from bridge.vms.frigate.reading import clip, pictures, told, video
 from bridge.vms.frigate.search import next_bound
 from bridge.vms.frigate.settings import FrigateSettings
 from bridge.vms.frigate.steps import EARLY, PAGE, Steps, of_event, older
 from bridge.vms.http import Answer, NotSent, SendingError, sender_for
 from bridge.vms.lines import tags_of
 from bridge.vms.recorded import Away, CannotTell, Held, Query, Recorded
+from bridge.vms.tokens import Refused
 
 MOST_PAGES = 1000
 CONNECTIONS = 2
@@ -43,7 +44,7 @@ class FrigateRecord:
         for camera in query.cameras:
             async for each in self._between(camera, query.since - EARLY, query.until + late):
                 one = told(each, camera)
-                if not matches(one, query):
+                if not query.fits(one):
                     continue
                 if left <= 0:
                     return

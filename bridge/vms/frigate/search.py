@@ -7,11 +7,12 @@ import math
 
 from bridge.model import Absent, Action, Delivery, Found, Search, Unanswered
 from bridge.vms.frigate.answers import Event, event, events
-from bridge.vms.frigate.api import Api, Refused
+from bridge.vms.frigate.api import Api
 from bridge.vms.frigate.known import Known
 from bridge.vms.frigate.steps import PAGE, Steps, of_event
 from bridge.vms.frigate.words import described, spoken_of
 from bridge.vms.http import SendingError
+from bridge.vms.tokens import Refused
 
 MOST_PAGES = 40
 """Two thousand events of one label on one camera."""

@@ -5,18 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
 
-from bridge.model import (
-    Blocked,
-    CameraId,
-    Delivery,
-    Findings,
-    Outcome,
-    Reach,
-    Rejected,
-    Search,
-    Unanswered,
-    VmsId,
-)
+from bridge.model import CameraId, Delivery, Findings, Outcome, Reach, Search, VmsId
 from bridge.secret import Secrets
 from bridge.vms.base import CameraSettings, Capabilities, Request, VmsSettings
 from bridge.vms.by_record import ByRecord
@@ -27,11 +16,12 @@ from bridge.vms.frigate.record import FrigateRecord
 from bridge.vms.frigate.search import Finder
 from bridge.vms.frigate.settings import FrigateCamera, FrigateSettings
 from bridge.vms.frigate.steps import Step, Steps
-from bridge.vms.http import Origin, sender_for, split_url
+from bridge.vms.http import sender_for, split_url
 from bridge.vms.http.reaching import reaches
+from bridge.vms.one_server import OneServer
 
 
-class FrigateTarget(ByRecord):
+class FrigateTarget(ByRecord, OneServer[Step]):
     """One Frigate. Belongs to one event loop."""
 
     Settings: ClassVar[type[VmsSettings]] = FrigateSettings
@@ -54,10 +44,8 @@ class FrigateTarget(ByRecord):
     def __init__(
         self, name: VmsId, settings: VmsSettings, cameras: Mapping[CameraId, CameraSettings], secrets: Secrets
     ) -> None:
-        self.name = name
-        self.cameras = cameras
         ours = self._settings = cast(FrigateSettings, settings)
-        self._can = Capabilities(
+        can = Capabilities(
             search=True,
             backdate=False,
             amend=True,
@@ -66,6 +54,7 @@ class FrigateTarget(ByRecord):
             longest_text=ours.description_limit,
             media=("pictures", "clips", "video"),
         )
+        super().__init__(name, cameras, can, split_url(ours.url)[0], Step)
         self._steps = Steps(ours, cameras)
         self._sender = sender_for(ours, secrets, LARGEST_ANSWER)
         self._api = Api(self._sender, ours, secrets)
@@ -73,21 +62,12 @@ class FrigateTarget(ByRecord):
         self._finder = Finder(self._api, self._steps, self._doing.known)
         self._record = FrigateRecord(name, ours, self._steps, secrets)
 
-    @property
-    def can(self) -> Capabilities:
-        return self._can
-
     def render(self, delivery: Delivery) -> tuple[Request, ...]:
         """See ``steps``."""
         return self._steps.of(delivery)
 
-    async def send(self, request: Request, urgent: bool = False) -> Outcome:
-        """Send one of the requests that ``render`` made, once."""
-        if not isinstance(request, Step) or request.camera is None:
-            return Rejected("this is no request of this VMS")
-        if request.camera not in self.cameras:
-            return Blocked(f"camera {request.camera} is not of this VMS")
-        return await self._doing.do(request, urgent)
+    async def _do(self, step: Step, urgent: bool) -> Outcome:
+        return await self._doing.do(step, urgent)
 
     def shown(self, request: Request) -> bytes:
         """The bytes ``send`` writes for a request of ``render``, with ``{secret:NAME}`` in the place of the cookie that
@@ -98,23 +78,14 @@ class FrigateTarget(ByRecord):
             request.method, self._api.origin, self._api.base + request.path, headers, request.body
         )
 
-    async def find(self, delivery: Delivery) -> Search:
-        if delivery.camera not in self.cameras:
-            return Unanswered(f"camera {delivery.camera} is not of this VMS")
+    async def _find(self, delivery: Delivery) -> Search:
         return await self._finder.find(delivery)
 
     async def check(self, cameras: Sequence[CameraId]) -> Findings:
         from bridge.vms.frigate.checking import check
 
-        places = {camera: self._steps.place(camera) for camera in cameras if camera in self.cameras}
+        places = {camera: self._steps.place(camera) for camera in self._ours(cameras)}
         return await check(self._settings, self._api, places)
-
-    def origin(self, camera: CameraId) -> Origin:
-        """Where its API is."""
-        return split_url(self._settings.url)[0]
-
-    def clock(self) -> Origin:
-        return split_url(self._settings.url)[0]
 
     @staticmethod
     async def discover(settings: VmsSettings, credentials: str, secrets: Secrets) -> Sequence[Discovered]:
@@ -122,11 +93,6 @@ class FrigateTarget(ByRecord):
         from bridge.vms.frigate.discovery import discover
 
         return await discover(cast(FrigateSettings, settings), credentials, secrets)
-
-    @staticmethod
-    def logs_in(settings: VmsSettings) -> bool:
-        """Cameras have no credential of their own: its user sees them, or everybody."""
-        return True
 
     @staticmethod
     def opens(text: str, camera: CameraSettings | None) -> Opens | None:

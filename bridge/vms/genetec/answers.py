@@ -9,7 +9,7 @@ import msgspec
 
 from bridge.clock import SystemClock
 from bridge.model import Ambiguous, Blocked, Delivered, Outcome, Rejected, Retry
-from bridge.vms.http import Answer, AnswerLost, NotSent, SendingError
+from bridge.vms.http import Answer
 from bridge.vms.http.answer import retry_after
 
 _LONGEST = 200
@@ -93,15 +93,6 @@ def refusal(answer: Answer, raising: bool = True) -> Outcome:
     if raising and status != 503:
         return Ambiguous(f"Genetec failed over it ({status})", away=away, after=after)
     return Retry(f"Genetec failed ({status})", after, away=away)
-
-
-def failure(error: SendingError) -> Outcome:
-    """The outcome of a request without an answer."""
-    if isinstance(error, NotSent):
-        return Retry(error.why, away=not error.busy)
-    if isinstance(error, AnswerLost):
-        return Ambiguous(error.why, away=error.silent)
-    return Rejected(error.why)
 
 
 def made(told: Said) -> Outcome | None:

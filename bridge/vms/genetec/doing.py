@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from bridge.model import Blocked, Delivered, Outcome, Rejected, Retry
-from bridge.vms.genetec.answers import cell, failure, made, refusal, said
+from bridge.vms.genetec.answers import cell, made, refusal, said
 from bridge.vms.genetec.api import Api, NothingToShow
 from bridge.vms.genetec.settings import Way, guid
 from bridge.vms.genetec.steps import GUID, Step
 from bridge.vms.http import SendingError
+from bridge.vms.http.outcome import unanswered
 
 MOST_REMEMBERED = 4096
 """Deliveries that are done in part; beyond it the oldest is made anew as a whole when it is tried again."""
@@ -39,7 +40,7 @@ class Doing:
         except NothingToShow as error:
             return Blocked(str(error), whole_vms=True)
         except SendingError as error:
-            return self._after(step, failure(error))
+            return self._after(step, unanswered(error))
 
     async def _look_up(self, step: Step, path: str, urgent: bool) -> Outcome:
         if step.entity in self._guids:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
 
-from bridge.model import Blocked, CameraId, Delivery, Findings, Outcome, Reach, Rejected, Search, Unanswered, VmsId
+from bridge.model import CameraId, Delivery, Findings, Outcome, Reach, Search, Unanswered, VmsId
 from bridge.secret import Secrets
 from bridge.vms.base import CameraSettings, Capabilities, Request, VmsSettings
 from bridge.vms.credentials import Discovered, Opens
@@ -13,11 +13,12 @@ from bridge.vms.genetec.api import Api
 from bridge.vms.genetec.doing import Doing
 from bridge.vms.genetec.settings import GenetecCamera, GenetecSettings
 from bridge.vms.genetec.steps import Step, Steps
-from bridge.vms.http import Origin, sender_for, split_url
+from bridge.vms.http import sender_for, split_url
 from bridge.vms.http.reaching import reaches
+from bridge.vms.one_server import OneServer
 
 
-class GenetecTarget:
+class GenetecTarget(OneServer[Step]):
     """One Security Center. Belongs to one event loop."""
 
     Settings: ClassVar[type[VmsSettings]] = GenetecSettings
@@ -34,11 +35,9 @@ class GenetecTarget:
     def __init__(
         self, name: VmsId, settings: VmsSettings, cameras: Mapping[CameraId, CameraSettings], secrets: Secrets
     ) -> None:
-        self.name = name
-        self.cameras = cameras
         ours = self._settings = cast(GenetecSettings, settings)
         # It tells nothing of what it was sent: no documented report has the text of an event or bookmark [8].
-        self._can = Capabilities(
+        can = Capabilities(
             search=False,
             backdate=ours.at_its_time,
             amend=False,
@@ -46,47 +45,30 @@ class GenetecTarget:
             longest_text=ours.longest_url,
             by_hand=_by_hand(ours),
         )
+        super().__init__(name, cameras, can, split_url(ours.url)[0], Step)
         self._steps = Steps(ours, cameras)
         self._sender = sender_for(ours, secrets)
         self._api = Api(self._sender, ours, secrets)
         self._doing = Doing(self._api)
 
-    @property
-    def can(self) -> Capabilities:
-        return self._can
-
     def render(self, delivery: Delivery) -> tuple[Request, ...]:
         """See ``steps``."""
         return self._steps.of(delivery)
 
-    async def send(self, request: Request, urgent: bool = False) -> Outcome:
-        """Send one of the requests that ``render`` made, once."""
-        if not isinstance(request, Step) or request.camera is None:
-            return Rejected("this is no request of this VMS")
-        if request.camera not in self.cameras:
-            return Blocked(f"camera {request.camera} is not of this VMS")
-        return await self._doing.do(request, self._below(request), urgent)
+    async def _do(self, step: Step, urgent: bool) -> Outcome:
+        return await self._doing.do(step, self._below(step), urgent)
 
     def shown(self, request: Request) -> bytes:
         """The bytes ``send`` writes for a request of ``render``, with ``{base64 of …}`` where the log-in goes."""
         return self._api.written(request.method, self._below(request))
 
-    async def find(self, delivery: Delivery) -> Search:
+    async def _find(self, delivery: Delivery) -> Search:
         return Unanswered("the Web SDK has no documented search for the text of an event or bookmark")
 
     async def check(self, cameras: Sequence[CameraId]) -> Findings:
         from bridge.vms.genetec.checking import check
 
-        return await check(
-            self._settings, self._api, {each: self._steps.entity(each) for each in cameras if each in self.cameras}
-        )
-
-    def origin(self, camera: CameraId) -> Origin:
-        """Where the Web SDK is."""
-        return split_url(self._settings.url)[0]
-
-    def clock(self) -> Origin:
-        return split_url(self._settings.url)[0]
+        return await check(self._settings, self._api, {each: self._steps.entity(each) for each in self._ours(cameras)})
 
     @staticmethod
     async def discover(settings: VmsSettings, credentials: str, secrets: Secrets) -> Sequence[Discovered]:
@@ -94,11 +76,6 @@ class GenetecTarget:
         from bridge.vms.genetec.discovery import discover
 
         return await discover(cast(GenetecSettings, settings), credentials, secrets)
-
-    @staticmethod
-    def logs_in(settings: VmsSettings) -> bool:
-        """Cameras have no credential of their own: its user sees them."""
-        return True
 
     @staticmethod
     def opens(text: str, camera: CameraSettings | None) -> Opens | None:

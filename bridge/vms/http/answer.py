@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TypeVar
+
+import msgspec
+
+Told = TypeVar("Told")
 
 
 class SendingError(Exception):
@@ -16,12 +22,14 @@ class SendingError(Exception):
 class NotSent(SendingError):
     """Not a byte of the request was written: surely not taken.
 
-    ``busy``: only because every connection of ours was in use, which says nothing about the other side.
+    ``busy``: only because every connection of ours was in use, which says nothing about the other side. ``after``:
+    seconds that it wants to be left alone.
     """
 
-    def __init__(self, why: str, busy: bool = False) -> None:
+    def __init__(self, why: str, busy: bool = False, after: float = 0.0) -> None:
         super().__init__(why)
         self.busy = busy
+        self.after = after
 
 
 class AnswerLost(SendingError):
@@ -59,6 +67,19 @@ class Answer:
             if key.lower() == name:
                 return value
         return None
+
+    def told(self, decode: Callable[[bytes], Told]) -> Told | None:
+        """Its body as ``decode`` of a ``msgspec.json.Decoder`` has it; None when it is no such thing."""
+        try:
+            return decode(self.body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is a page for people: a log-in, a captive portal, an error that something in between tells, under
+        200 too."""
+        return self.body.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html"))
 
 
 LONGEST_WAIT = 3600.0

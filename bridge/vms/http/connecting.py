@@ -71,9 +71,15 @@ async def _open(host: str, port: int) -> socket.socket:
         addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise NotSent(f"the name {host} cannot be resolved: {_reason(error)}") from None
+    except UnicodeError:
+        raise NotSent("the host's name cannot be written as a network name") from None
     last = "it has no address"
     for family, kind, protocol, _, address in addresses:
-        opened = socket.socket(family, kind, protocol)
+        try:
+            opened = socket.socket(family, kind, protocol)
+        except OSError as error:  # no file left to open, or a family that this machine does not speak
+            last = _reason(error)
+            continue
         try:
             opened.setblocking(False)
             async with asyncio.timeout(3.0 if len(addresses) > 1 else None):

@@ -31,6 +31,14 @@ def origin(secure: bool, host: str, port: int | None = None) -> Origin:
     return Origin(secure, host, port, shown if port == usual else f"{shown}:{port}")
 
 
+def network_name(host: str) -> str:
+    """A host's name as resolvers take it; an address stays as it is. Raises ValueError: they would fail over it."""
+    try:
+        return host.encode("idna").decode("ascii")
+    except UnicodeError:
+        raise ValueError("the host's name cannot be written as a network name") from None
+
+
 @lru_cache(maxsize=4096)
 def split_url(url: str) -> tuple[Origin, str]:
     """(origin, path with query). Raises ValueError with a sentence that does not repeat the URL."""
@@ -45,12 +53,7 @@ def split_url(url: str) -> tuple[Origin, str]:
         raise ValueError("leave user and password out of the URL; a secret is written as secret:NAME in a header")
     if parts.fragment:
         raise ValueError("a URL with # cannot be sent; leave that part out")
-    host = parts.hostname
-    if not host.isascii():
-        try:
-            host = host.encode("idna").decode("ascii")
-        except UnicodeError:
-            raise ValueError("the host's name cannot be written as a network name") from None
+    host = network_name(parts.hostname)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if not path.isascii() or any(char <= " " for char in path):
         raise ValueError("percent-encode spaces and other than plain letters in the URL's path")

@@ -12,7 +12,7 @@ import msgspec
 
 from bridge.model import Action, Blocked, CameraId, Delivered, Delivery, Outcome, Rejected
 from bridge.vms.http import Answer, NotSent, Origin, Sender, split_url
-from bridge.vms.milestone.answers import refusal
+from bridge.vms.milestone.answers import page, refusal
 from bridge.vms.milestone.settings import MilestoneCamera, MilestoneSettings
 from bridge.vms.milestone.steps import JSON, Kind, Step
 from bridge.vms.milestone.words import Words
@@ -42,6 +42,9 @@ class _Topics(msgspec.Struct):
 
 class _Told(msgspec.Struct):
     data: _Topics | None = None
+
+
+_told = msgspec.json.Decoder(_Told).decode
 
 
 class AiBridge:
@@ -149,7 +152,7 @@ class Topic:
             self._place = None if not error.busy else place
             raise
         if answer.status == 200:
-            return Delivered()
+            return page(answer) or Delivered()
         if answer.status in (404, 410):
             self._place = None
         if answer.status == 400:
@@ -158,11 +161,8 @@ class Topic:
 
 
 def _rest(answer: Answer) -> tuple[Origin, str] | None:
-    try:
-        told = msgspec.json.decode(answer.body, type=_Told).data
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
-    for each in told.eventTopics if told is not None else ():
+    told = answer.told(_told)
+    for each in told.data.eventTopics if told is not None and told.data is not None else ():
         if each.topicAvailability is not None and each.topicAvailability.rest:
             try:
                 return split_url(each.topicAvailability.rest)

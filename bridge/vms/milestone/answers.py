@@ -6,7 +6,7 @@ import msgspec
 
 from bridge.clock import SystemClock
 from bridge.model import Ambiguous, Blocked, Delivered, Outcome, Rejected, Retry
-from bridge.vms.http import Answer, AnswerLost, NotSent, SendingError
+from bridge.vms.http import Answer
 from bridge.vms.http.answer import retry_after
 
 UNKNOWN_NAME = b"Warning: Event message not known"
@@ -39,13 +39,17 @@ class _Made(msgspec.Struct):
     id: str | int | None = None
 
 
+_failed = msgspec.json.Decoder(_Failed).decode
+_made = msgspec.json.Decoder(_Made).decode
+
+
 def analytics(answer: Answer, name: str, gives: str, several: bool) -> Outcome:
     """200 alone is no success. ``several``: only some events go under this name."""
     if answer.status == 200:
         if UNKNOWN_NAME in answer.body:
             told = f'XProtect has no analytics event named "{name}": make one in the Management Client'
             return Blocked(told, whole_vms=not several)
-        return Delivered(gives)
+        return page(answer) or Delivered(gives)
     if answer.status == 403:
         return Blocked(
             "the Event Server does not take events from this address (403): allow it in Tools > Options > Analytics "
@@ -60,7 +64,7 @@ def analytics(answer: Answer, name: str, gives: str, several: bool) -> Outcome:
 def made(answer: Answer, amends: bool) -> Outcome:
     """Of a request to the gateway. ``amends``: what it changes may be gone."""
     if 200 <= answer.status < 300:
-        return Delivered(_id(answer))
+        return page(answer) or Delivered(_id(answer))
     if answer.status == 404 and amends:
         return Rejected("what it corrects is no longer there (404)")
     if answer.status in (400, 405, 409, 422):
@@ -92,19 +96,15 @@ def refusal(answer: Answer, at_its_word: bool = False) -> Outcome:
     return Retry(f"XProtect failed ({status})", after, away=away)
 
 
-def failure(error: SendingError) -> Outcome:
-    """Of a request that brought no answer."""
-    if isinstance(error, NotSent):
-        return Retry(error.why, away=not error.busy)
-    if isinstance(error, AnswerLost):
-        return Ambiguous(error.why, away=error.silent)
-    return Rejected(error.why)
+def page(answer: Answer) -> Outcome | None:
+    """Of an answer that seems to say yes: what stands in between, or at a wrong port, may say it of a page of its own;
+    what XProtect says is none. None when it is none."""
+    return Ambiguous(f"a page is answered ({answer.status}) instead of what XProtect says") if answer.is_page else None
 
 
 def _id(answer: Answer) -> str:
-    try:
-        told = msgspec.json.decode(answer.body, type=_Made)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    told = answer.told(_made)
+    if told is None:
         return ""
     for each in (told.data, told.result, told):
         if each is not None and each.id is not None:
@@ -114,9 +114,8 @@ def _id(answer: Answer) -> str:
 
 def _text(answer: Answer) -> str:
     """XProtect's own words of what is wrong."""
-    try:
-        told = msgspec.json.decode(answer.body, type=_Failed)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    told = answer.told(_failed)
+    if told is None:
         return ""
     details = told.details or (told.error.details if told.error is not None else [])
     text = next((each.errorText for each in details if each.errorText), "")

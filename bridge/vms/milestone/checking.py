@@ -11,9 +11,10 @@ from bridge.model import CameraId, Finding
 from bridge.vms.datagrams import Datagrams
 from bridge.vms.http import Answer, NotSent, Sender, SendingError, split_url
 from bridge.vms.milestone.discovery import Camera
-from bridge.vms.milestone.gateway import Gateway, Refused
+from bridge.vms.milestone.gateway import Gateway
 from bridge.vms.milestone.settings import MilestoneCamera, MilestoneSettings
 from bridge.vms.plain import address
+from bridge.vms.tokens import Refused
 
 _WAY = "see whether the address is right and the way to it is open"
 
@@ -30,6 +31,10 @@ class _Item(msgspec.Struct):
 
 class _List(msgspec.Struct):
     array: list[_Item]
+
+
+_one = msgspec.json.Decoder(_One).decode
+_list = msgspec.json.Decoder(_List).decode
 
 
 async def check(
@@ -119,11 +124,10 @@ def _allowed(answer: Answer, where: str) -> Finding:
 
 
 def _compared(answer: Answer, wanted: set[str], what: str, where: str) -> list[Finding]:
-    try:
-        items = msgspec.json.decode(answer.body, type=_List).array
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    told = answer.told(_list)
+    if told is None:
         return [_allowed(answer, where)]
-    there = {text for each in items for text in (each.name, each.displayName, each.id.lower()) if text}
+    there = {text for each in told.array for text in (each.name, each.displayName, each.id.lower()) if text}
     return [
         Finding(True, f'there is the {what} "{name}"', where)
         if name in there
@@ -137,11 +141,11 @@ async def _camera(gateway: Gateway, camera: CameraId, id_: str) -> Finding:
     answer = await gateway.get(f"/cameras/{id_}")
     if answer.status == 404:
         return Finding(False, f"XProtect has no camera {id_}", where, "vms-bridge cameras list tells which there are")
-    try:
-        found = msgspec.json.decode(answer.body, type=_One).data
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    told = answer.told(_one)
+    if told is None:
         remedy = "its user has to be of the role Administrators"
         return Finding(False, f"camera {id_} cannot be read ({answer.status})", where, remedy)
+    found = told.data
     name = f'it is "{found.displayName or found.name or ""}"'
     if not found.enabled:
         return Finding(False, f"{name}, which is disabled", where, "enable it in the Management Client")

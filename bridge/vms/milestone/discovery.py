@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from bridge.secret import Secret, SecretRef, Secrets
-from bridge.vms.credentials import CannotDiscover, Discovered
+from bridge.secret import Secrets
+from bridge.vms.credentials import CannotDiscover, Discovered, with_pasted
 from bridge.vms.http import SendingError, sender_for
-from bridge.vms.milestone.gateway import Gateway, Refused
+from bridge.vms.milestone.gateway import Gateway
 from bridge.vms.milestone.settings import MilestoneSettings
+from bridge.vms.tokens import Refused
 
 
 class Camera(msgspec.Struct):
@@ -23,16 +24,7 @@ class _Cameras(msgspec.Struct):
     array: list[Camera]
 
 
-class _Pasted:
-    """Secrets of which one is what a person pasted."""
-
-    def __init__(self, password: str, ref: SecretRef, others: Secrets) -> None:
-        self._password = password
-        self._ref = ref
-        self._others = others
-
-    def get(self, ref: SecretRef, fresh: bool = False) -> Secret:
-        return Secret(self._password, "pasted") if ref == self._ref else self._others.get(ref, fresh)
+_cameras = msgspec.json.Decoder(_Cameras).decode
 
 
 async def discover(settings: MilestoneSettings, credentials: str, secrets: Secrets) -> list[Discovered]:
@@ -40,9 +32,7 @@ async def discover(settings: MilestoneSettings, credentials: str, secrets: Secre
     ref = settings.secret
     if not settings.gateway or ref is None:
         raise CannotDiscover("only the API Gateway tells the cameras: write gateway, user and password under the VMS")
-    pasted = credentials.strip()
-    if pasted:
-        secrets = _Pasted(pasted, ref, secrets)
+    secrets = with_pasted(secrets, ref, credentials)
     sender = sender_for(settings, secrets)
     gateway = Gateway(sender, settings, secrets)
     try:
@@ -57,13 +47,10 @@ async def discover(settings: MilestoneSettings, credentials: str, secrets: Secre
         raise CannotDiscover("its user may not see the cameras (403); it has to be of the role Administrators")
     if answer.cut:
         raise CannotDiscover(f"{gateway.origin} answers with more than is taken")
-    try:
-        found = msgspec.json.decode(answer.body, type=_Cameras).array
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        raise CannotDiscover(
-            f"{gateway.origin} does not answer as XProtect does ({answer.status}); see gateway"
-        ) from None
-    return [_of(each) for each in found]
+    told = answer.told(_cameras)
+    if told is None:
+        raise CannotDiscover(f"{gateway.origin} does not answer as XProtect does ({answer.status}); see gateway")
+    return [_of(each) for each in told.array]
 
 
 def _of(camera: Camera) -> Discovered:

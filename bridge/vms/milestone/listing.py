@@ -29,6 +29,9 @@ class _Page(msgspec.Struct):
     array: list[Entry]
 
 
+_page = msgspec.json.Decoder(_Page).decode
+
+
 class Listing:
     """``whole``: whether everything since the time that was asked for has been told, once all was read."""
 
@@ -62,10 +65,10 @@ class Listing:
         answer = await self._gateway.get(path, urgent)
         if answer.status != 200:
             raise NotTold(f"the search was answered {answer.status}")
-        try:
-            return msgspec.json.decode(answer.body, type=_Page).array
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            raise NotTold("the search was answered with something that is no list, or more than is taken") from None
+        told = answer.told(_page)
+        if told is None:
+            raise NotTold("the search was answered with something that is no list, or more than is taken")
+        return told.array
 
 
 def texts(value: object, key: str = "") -> Iterator[tuple[str, str]]:

@@ -10,10 +10,11 @@ import msgspec
 
 from bridge.model import CameraId
 from bridge.vms.http import NotSent, SendingError
-from bridge.vms.milestone.gateway import Gateway, Refused
+from bridge.vms.milestone.gateway import Gateway
 from bridge.vms.milestone.listing import Entry, Listing, NotTold, marked, moment_of, texts
 from bridge.vms.milestone.settings import MilestoneCamera
 from bridge.vms.recorded import Away, CannotTell, Held, Query, Recorded
+from bridge.vms.tokens import Refused
 
 _FIELD = re.compile(r"([^:;\s][^:;]*): (.*)")
 
@@ -66,7 +67,7 @@ class MilestoneRecord:
             raise CannotTell(f"{self._gateway.origin}: {error.why}") from None
         left = query.most
         for camera in query.cameras:
-            of_it = [each for each in found if each.camera == camera and _matches(each, query)]
+            of_it = [each for each in found if each.camera == camera and query.fits(each)]
             for one in sorted(of_it, key=lambda each: each.at or query.since, reverse=True):
                 if left > 0:
                     left -= 1
@@ -118,15 +119,3 @@ def _data(text: str) -> _Data | None:
         return msgspec.json.decode(text, type=_Data)
     except (msgspec.MsgspecError, UnicodeEncodeError):
         return None
-
-
-def _matches(each: Recorded, query: Query) -> bool:
-    if each.at is None or not query.since <= each.at <= query.until:
-        return False
-    if query.sensor and each.sensor != query.sensor:
-        return False
-    if query.event_type and each.name != query.event_type:
-        return False
-    if not query.tag:
-        return True
-    return query.tag in each.tags and (not query.value or str(each.tags[query.tag]) == query.value)

@@ -7,11 +7,12 @@ import asyncio
 
 from bridge.model import Absent, Delivery, EventId, Found, Search, Unanswered
 from bridge.vms.http import SendingError
-from bridge.vms.milestone.gateway import Gateway, Refused
+from bridge.vms.milestone.gateway import Gateway
 from bridge.vms.milestone.listing import OCCURRED, Entry, Listing, NotTold, texts
 from bridge.vms.milestone.settings import MilestoneSettings
 from bridge.vms.milestone.steps import id_of
 from bridge.vms.milestone.words import Words
+from bridge.vms.tokens import Refused
 
 
 class Finder:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from bridge.model import Blocked, Outcome
 from bridge.vms.datagrams import Datagrams
 from bridge.vms.http import Sender, SendingError, split_url
+from bridge.vms.http.outcome import unanswered
 from bridge.vms.milestone.ai_bridge import Topic
-from bridge.vms.milestone.answers import analytics, failure, made
-from bridge.vms.milestone.gateway import Gateway, Refused
+from bridge.vms.milestone.answers import analytics, made
+from bridge.vms.milestone.gateway import Gateway
 from bridge.vms.milestone.generic import say, throw
 from bridge.vms.milestone.settings import MilestoneSettings
 from bridge.vms.milestone.steps import Kind, Step
+from bridge.vms.tokens import Refused
 
 
 class Sending:
@@ -42,7 +44,7 @@ class Sending:
         except Refused as error:
             return Blocked(str(error), whole_vms=True)
         except SendingError as error:
-            return failure(error)
+            return unanswered(error)
 
     async def _analytics(self, step: Step, urgent: bool) -> Outcome:
         origin, path = split_url(step.url)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import ClassVar, Protocol, cast
 
-from bridge.model import CameraId, Delivery, Findings, Outcome, Reach, Rejected, Search, Unanswered, VmsId
+from bridge.model import CameraId, Delivery, Findings, Outcome, Reach, Search, Unanswered, VmsId
 from bridge.secret import Secrets
 from bridge.vms.base import PLAIN, CameraSettings, Capabilities, Request, VmsSettings
 from bridge.vms.credentials import Discovered, Opens
@@ -23,6 +23,7 @@ from bridge.vms.milestone.sending import Sending
 from bridge.vms.milestone.settings import MilestoneCamera, MilestoneSettings
 from bridge.vms.milestone.steps import Step
 from bridge.vms.milestone.words import CHANGES, Words
+from bridge.vms.one_server import OneServer
 from bridge.vms.plain import address
 from bridge.vms.recorded import Held, Query, Recorded
 
@@ -41,7 +42,7 @@ _BY_HAND = {
 }
 
 
-class MilestoneTarget:
+class MilestoneTarget(OneServer[Step]):
     """One XProtect, one way. Belongs to one event loop."""
 
     Settings: ClassVar[type[VmsSettings]] = MilestoneSettings
@@ -55,11 +56,9 @@ class MilestoneTarget:
     def __init__(
         self, name: VmsId, settings: VmsSettings, cameras: Mapping[CameraId, CameraSettings], secrets: Secrets
     ) -> None:
-        self.name = name
-        self.cameras = cameras
         ours = self._settings = cast(MilestoneSettings, settings)
         self._ids = {camera: cast(MilestoneCamera, each) for camera, each in cameras.items()}
-        self._can = Capabilities(
+        can = Capabilities(
             search=ours.searches,
             backdate=ours.way in _BACKDATES,
             amend=ours.way in CHANGES,
@@ -69,6 +68,8 @@ class MilestoneTarget:
             lists=bool(ours.gateway),
             by_hand=_BY_HAND.get(ours.way, ""),
         )
+        where = origin_of(False, *address(ours.generic)) if ours.way == "generic" else split_url(ours.place)[0]
+        super().__init__(name, cameras, can, where, Step)
         words = Words(ours)
         self._way: _Way
         if ours.way == "analytics":
@@ -85,18 +86,11 @@ class MilestoneTarget:
         self._record = MilestoneRecord(self._gateway if ours.searches else None, ours.way, self._ids)
         self._finder = Finder(self._gateway, ours, words) if self._gateway is not None and ours.searches else None
 
-    @property
-    def can(self) -> Capabilities:
-        return self._can
-
     def render(self, delivery: Delivery) -> tuple[Request, ...]:
         return self._way.of(delivery)
 
-    async def send(self, request: Request, urgent: bool = False) -> Outcome:
-        """Send one of the requests that ``render`` made, once."""
-        if not isinstance(request, Step):
-            return Rejected("this is no request of this VMS")
-        return await self._sending.send(request, urgent)
+    async def _do(self, step: Step, urgent: bool) -> Outcome:
+        return await self._sending.send(step, urgent)
 
     def shown(self, request: Request) -> bytes:
         """The bytes ``send`` writes for a request of ``render``, with ``{secret:NAME}`` in the place of the token that
@@ -108,26 +102,16 @@ class MilestoneTarget:
         hidden = [(each.header, f"Bearer {{secret:{each.secret}}}") for each in request.credentials]
         return self._sender.written(request.method, origin, path, (*hidden, *request.headers), request.body)
 
-    async def find(self, delivery: Delivery) -> Search:
-        camera = self._ids.get(delivery.camera)
-        if camera is None:
-            return Unanswered(f"camera {delivery.camera} is not of this VMS")
+    async def _find(self, delivery: Delivery) -> Search:
         if self._finder is None:
             return Unanswered(f"what way {self._settings.way} makes cannot be searched for")
-        return await self._finder.find(delivery, camera.id)
+        return await self._finder.find(delivery, self._ids[delivery.camera].id)
 
     async def check(self, cameras: Sequence[CameraId]) -> Findings:
         from bridge.vms.milestone.checking import check
 
-        ours = {camera: self._ids[camera] for camera in cameras if camera in self._ids}
+        ours = {camera: self._ids[camera] for camera in self._ours(cameras)}
         return await check(self._settings, self._gateway, self._sender, ours)
-
-    def origin(self, camera: CameraId) -> Origin:
-        """Where events go."""
-        settings = self._settings
-        if settings.way == "generic":
-            return origin_of(False, *address(settings.generic))
-        return split_url(settings.place)[0]
 
     def clock(self) -> Origin | None:
         """What takes events elsewhere may take any request for one; the gateway is asked."""
@@ -149,11 +133,6 @@ class MilestoneTarget:
         from bridge.vms.milestone.discovery import discover
 
         return await discover(cast(MilestoneSettings, settings), credentials, secrets)
-
-    @staticmethod
-    def logs_in(settings: VmsSettings) -> bool:
-        """Cameras have no credential of their own: its user sees them."""
-        return True
 
     @staticmethod
     def opens(text: str, camera: CameraSettings | None) -> Opens | None:

@@ -8,7 +8,7 @@ import msgspec
 
 from bridge.clock import SystemClock
 from bridge.model import Ambiguous, Blocked, Delivered, Outcome, Rejected, Retry
-from bridge.vms.http import Answer, AnswerLost, NotSent, SendingError
+from bridge.vms.http import Answer
 from bridge.vms.http.answer import retry_after
 
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a1-\U0010ffff]+")
@@ -23,11 +23,11 @@ class _Error(msgspec.Struct):
     errorString: str | None = None
 
 
+_read = msgspec.json.Decoder(_Error).decode
+
+
 def _error(answer: Answer) -> _Error:
-    try:
-        return msgspec.json.decode(answer.body, type=_Error)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return _Error()
+    return answer.told(_read) or _Error()
 
 
 def why(answer: Answer) -> str:
@@ -38,23 +38,16 @@ def why(answer: Answer) -> str:
     return f"{answer.status}: {text}" if text else str(answer.status)
 
 
-def generic(answer: Answer) -> Outcome:
-    """Of a generic event over REST: any 2xx has taken it, and tells no id [3]."""
+def taken(answer: Answer, remote_id: str = "") -> Outcome:
+    """Of a 2xx to what brings no id: any has taken it [3]; but ``createEvent`` tells under 200, too, what went wrong
+    [4], and who stands in between answers with a page."""
     if answer.body.lstrip()[:1] == b"<":
         return Ambiguous(f"a page is answered ({answer.status}) instead of what Nx says")
-    return Delivered()
-
-
-def legacy(answer: Answer) -> Outcome:
-    """Of ``createEvent``: what went wrong is told under 200, too [4]."""
-    said = _error(answer)
-    if said.error is None:
-        return generic(answer)
-    number = str(said.error)
+    number = str(_error(answer).error or "")
     if number in ("0", "", "ok"):
-        return Delivered()
+        return Delivered(remote_id)
     if number == FORBIDDEN:
-        return Blocked(f"Nx does not let this user make events ({why(answer)})")
+        return Blocked(f"Nx does not let this user do it ({why(answer)})")
     if number == NOT_FOUND:
         return Blocked(f"Nx knows no such device ({why(answer)}); see its id")
     return Rejected(f"Nx refused it ({why(answer)})")
@@ -84,14 +77,3 @@ def refusal(answer: Answer, raising: bool) -> Outcome:
     if raising:
         return Ambiguous(f"Nx failed over it ({told})", away=away, after=after)
     return Retry(f"Nx failed ({told})", after, away=away)
-
-
-def failure(error: SendingError, raising: bool) -> Outcome:
-    """The outcome of a request without an answer."""
-    if isinstance(error, NotSent):
-        return Retry(error.why, away=not error.busy)
-    if isinstance(error, AnswerLost):
-        if raising:
-            return Ambiguous(error.why, away=error.silent)
-        return Retry(error.why, away=error.silent)
-    return Rejected(error.why)

@@ -9,10 +9,11 @@ from bridge.secret import Secrets
 from bridge.vms.http import Answer, NotSent, Origin, Sender, split_url
 from bridge.vms.nx.cloud import Cloud
 from bridge.vms.nx.digest import Digest
-from bridge.vms.nx.login import Login, Refused
+from bridge.vms.nx.login import Login
 from bridge.vms.nx.session import Session
 from bridge.vms.nx.settings import NxSettings
 from bridge.vms.nx.steps import JSON
+from bridge.vms.tokens import Refused
 
 MOST_HOPS = 5
 OLD_TOKEN = b"auth_wrongsessiontoken"
@@ -41,11 +42,11 @@ class Api:
 
     async def ask(self, method: str, path: str, body: bytes = b"", urgent: bool = False) -> Answer:
         """Asking twice is safe: the first was turned away. Raises SendingError, Refused."""
-        used = await self.login.header(method, path, urgent)
+        used = await self.login.header(method, path)
         answer = await self._ask(method, path, used, body, urgent)
         if not turned_away(answer):
             return answer
-        async with self.login.again(used, answer, method, path, urgent) as used:
+        async with self.login.again(used, answer, method, path) as used:
             answer = await self._ask(method, path, used, body, urgent)
             if turned_away(answer):
                 raise self.login.turned_away(answer.status)

@@ -82,20 +82,16 @@ async def between(
         raise Untold(f"Nx does not tell its bookmarks ({why(answer)})", answer.status)
     if answer.cut:
         return [], True
-    try:
-        told = _list(answer.body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        raise Untold("Nx answers with something that is no list of bookmarks", answer.status) from None
+    told = answer.told(_list)
+    if told is None:
+        raise Untold("Nx answers with something that is no list of bookmarks", answer.status)
     found = told.reply if isinstance(told, _Reply) else told
     return found, len(found) >= PAGE
 
 
 def bookmark(answer: Answer) -> Bookmark | None:
     """None when it is none."""
-    try:
-        return _one(answer.body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
+    return answer.told(_one)
 
 
 def _whole(number: int | float | str | None) -> int | None:

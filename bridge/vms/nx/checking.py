@@ -12,8 +12,8 @@ from bridge.vms.http import Sender, SendingError
 from bridge.vms.nx.answers import why
 from bridge.vms.nx.api import Api
 from bridge.vms.nx.devices import WITH, listed
-from bridge.vms.nx.login import Refused
 from bridge.vms.nx.settings import NxSettings
+from bridge.vms.tokens import Refused
 
 _METHODS = {"session": "sessions", "digest": "http", "cloud": "nxOAuth2"}
 
@@ -25,6 +25,9 @@ _RULES_UNASKED = Finding(
 
 class _User(msgspec.Struct):
     methods: str
+
+
+_user = msgspec.json.Decoder(_User).decode
 
 
 async def check(
@@ -72,9 +75,10 @@ async def _other_way(settings: NxSettings, api: Api, sender: Sender) -> str:
     path = f"/rest/{settings.api}/login/users/{quote(settings.user, safe='')}"
     try:
         answer = await sender.send("GET", api.origin, path, timeout=settings.timeout)
-        methods = msgspec.json.decode(answer.body, type=_User).methods.split("|")
-    except (SendingError, msgspec.MsgspecError, UnicodeDecodeError):
+    except SendingError:
         return ""
+    user = answer.told(_user)
+    methods = user.methods.split("|") if user is not None else []
     if answer.status != 200 or _METHODS[settings.login] in methods:
         return ""
     ways = " or ".join(f"login: {way}" for way, method in _METHODS.items() if method in methods)

@@ -10,8 +10,9 @@ import msgspec
 from bridge.secret import Secrets
 from bridge.vms.http import NotSent, Sender, SendingError, split_url
 from bridge.vms.http.settings import proxy_of
-from bridge.vms.nx.login import GOODBYE, Refused, Tokens, WrongPassword, asked
+from bridge.vms.nx.login import GOODBYE, JSON, Bearer
 from bridge.vms.nx.settings import NxSettings
+from bridge.vms.tokens import Refused, WrongPassword
 
 PATH = "/cdb/oauth2/token"
 _APP = {"response_type": "token", "client_id": "3rdParty"}
@@ -23,7 +24,10 @@ class _Grant(msgspec.Struct):
     expires_in: float | str | None = None
 
 
-class Cloud(Tokens):
+_grant = msgspec.json.Decoder(_Grant).decode
+
+
+class Cloud(Bearer):
     """Has a connection of its own: the certificate that is pinned is the server's, not the cloud's."""
 
     def __init__(self, settings: NxSettings, secrets: Secrets) -> None:
@@ -35,10 +39,10 @@ class Cloud(Tokens):
         self._origin, _ = split_url(settings.cloud.host)
         self._refresh = ""
 
-    async def _fetch(self, password: str, urgent: bool, renew: bool) -> tuple[str, float | None]:
+    async def _fetch(self, password: str, renew: bool) -> tuple[str, float | None]:
         refresh, self._refresh = self._refresh, ""
         if renew and refresh:
-            grant = await self._granted({"grant_type": "refresh_token", **_APP, "refresh_token": refresh}, urgent)
+            grant = await self._granted({"grant_type": "refresh_token", **_APP, "refresh_token": refresh})
             if grant is not None:
                 return self._kept(grant)
         log_in = {
@@ -48,7 +52,7 @@ class Cloud(Tokens):
             "password": password,
             "scope": f"cloudSystemId={self._system}",
         }
-        grant = await self._granted(log_in, urgent)
+        grant = await self._granted(log_in)
         if grant is None:
             raise WrongPassword(
                 f"the cloud refuses the log-in of {self._user}; see its password, that it has no second factor, and "
@@ -60,23 +64,24 @@ class Cloud(Tokens):
         """The refresh token rotates: the newest counts."""
         self._refresh = grant.refresh_token or ""
         try:
-            return grant.access_token, float(grant.expires_in or 0.0)
+            return grant.access_token, float(grant.expires_in or 0.0) or None
         except ValueError:
             return grant.access_token, None
 
-    async def _granted(self, body: dict[str, str], urgent: bool) -> _Grant | None:
+    async def _granted(self, body: dict[str, str]) -> _Grant | None:
         """None when it is refused. Raises NotSent, Refused."""
-        answer = await asked(self._sender, self._origin, PATH, msgspec.json.encode(body), self._timeout, urgent)
+        log_in = msgspec.json.encode(body)
+        answer = await self._sender.send("POST", self._origin, PATH, JSON, log_in, self._timeout, urgent=True)
         if answer.status in (400, 401, 403, 422):
             return None
         if answer.status == 404:
             raise Refused(f"{self._origin} is no cloud of Nx (404); see cloud: host, for brands have their own")
         if not 200 <= answer.status < 300:
             raise NotSent(f"the cloud answers the log-in with {answer.status}")
-        try:
-            return msgspec.json.decode(answer.body, type=_Grant)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            raise NotSent("the cloud does not answer the log-in as Nx does; see cloud: host") from None
+        grant = answer.told(_grant)
+        if grant is None:
+            raise NotSent("the cloud does not answer the log-in as Nx does; see cloud: host")
+        return grant
 
     async def _revoke(self, token: str) -> None:
         headers = (("Authorization", f"Bearer {token}"),)

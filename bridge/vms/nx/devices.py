@@ -29,10 +29,10 @@ class _Reply(msgspec.Struct):
     reply: list[Device]
 
 
+_listed = msgspec.json.Decoder(list[Device] | _Reply).decode
+
+
 def listed(answer: Answer) -> list[Device] | None:
     """None when it is no list of devices."""
-    try:
-        found = msgspec.json.decode(answer.body, type=list[Device] | _Reply)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
+    found = answer.told(_listed)
     return found.reply if isinstance(found, _Reply) else found

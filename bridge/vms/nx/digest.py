@@ -13,8 +13,8 @@ import msgspec
 
 from bridge.secret import Secret, Secrets
 from bridge.vms.http import Answer
-from bridge.vms.nx.login import Refusals, Refused, read
 from bridge.vms.nx.settings import NxSettings
+from bridge.vms.tokens import Refusals, Refused, read
 
 _PART = re.compile(r'([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 _SUMS = {"MD5": "md5", "SHA-256": "sha256"}
@@ -42,12 +42,12 @@ class Digest:
         self._tried: Secret | None = None
         self._trying = asyncio.Lock()
 
-    async def header(self, method: str, path: str, urgent: bool) -> str:
+    async def header(self, method: str, path: str) -> str:
         password = read(self._secrets, self._ref, fresh=False).reveal()
         return self._answered(self._challenge, method, path, password) if self._challenge is not None else ""
 
     @asynccontextmanager
-    async def again(self, used: str, answer: Answer, method: str, path: str, urgent: bool) -> AsyncIterator[str]:
+    async def again(self, used: str, answer: Answer, method: str, path: str) -> AsyncIterator[str]:
         challenge = _challenge(answer)
         if challenge is None:
             raise Refused(

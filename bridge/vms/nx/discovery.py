@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from bridge.secret import Secret, SecretRef, Secrets
-from bridge.vms.credentials import CannotDiscover, Discovered
+from bridge.secret import Secrets
+from bridge.vms.credentials import CannotDiscover, Discovered, with_pasted
 from bridge.vms.http import SendingError, sender_for
 from bridge.vms.nx.answers import why
 from bridge.vms.nx.api import Api, login_for
 from bridge.vms.nx.devices import WITH, listed
-from bridge.vms.nx.login import Refused
 from bridge.vms.nx.settings import NxSettings
-
-
-class _Pasted:
-    """Secrets of which one is what a person pasted."""
-
-    def __init__(self, password: str, ref: SecretRef, others: Secrets) -> None:
-        self._password = password
-        self._ref = ref
-        self._others = others
-
-    def get(self, ref: SecretRef, fresh: bool = False) -> Secret:
-        return Secret(self._password, "pasted") if ref == self._ref else self._others.get(ref, fresh)
+from bridge.vms.tokens import Refused
 
 
 async def discover(settings: NxSettings, credentials: str, secrets: Secrets) -> list[Discovered]:
     """``credentials``: the password of ``user``; empty for the one in its secret. Raises CannotDiscover."""
-    pasted = credentials.strip()
-    if pasted:
-        secrets = _Pasted(pasted, settings.password, secrets)
+    secrets = with_pasted(secrets, settings.password, credentials)
     sender = sender_for(settings, secrets)
     api = Api(settings, sender, login_for(settings, sender, secrets))
     try:

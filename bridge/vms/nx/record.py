@@ -13,11 +13,12 @@ from bridge.vms.lines import moment_of, tags_of
 from bridge.vms.nx.answers import why
 from bridge.vms.nx.api import Api
 from bridge.vms.nx.bookmarks import Bookmark, Untold, between, bookmark
-from bridge.vms.nx.login import Login, Refused
+from bridge.vms.nx.login import Login
 from bridge.vms.nx.settings import NxSettings
 from bridge.vms.nx.steps import Steps
 from bridge.vms.nx.words import milliseconds, moment
 from bridge.vms.recorded import Away, CannotTell, Held, MediaKind, Query, Recorded
+from bridge.vms.tokens import Refused
 
 CONNECTIONS = 2
 PICTURE = "size=640x0&format=jpg"
@@ -52,7 +53,7 @@ class NxRecord:
                 if left <= 0:
                     return
                 told = _told(each, camera)
-                if _matches(told, query):
+                if query.fits(told):
                     left -= 1
                     yield told
 
@@ -179,13 +180,3 @@ def _told(each: Bookmark, camera: CameraId) -> Recorded:
         sensor=str(tags.get("sensor", "")),
         tags=tags,
     )
-
-
-def _matches(event: Recorded, query: Query) -> bool:
-    if event.at is None or not query.since <= event.at <= query.until:
-        return False
-    if query.sensor and query.sensor != event.sensor:
-        return False
-    if query.event_type and query.event_type != event.name:
-        return False
-    return not query.tag or (query.tag in event.tags and (not query.value or event.tags[query.tag] == query.value))

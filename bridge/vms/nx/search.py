@@ -8,10 +8,10 @@ from bridge.model import Absent, Delivery, Found, Search, Unanswered
 from bridge.vms.http import SendingError
 from bridge.vms.nx.api import Api
 from bridge.vms.nx.bookmarks import Untold, between
-from bridge.vms.nx.login import Refused
 from bridge.vms.nx.settings import NxSettings
 from bridge.vms.nx.steps import Steps
 from bridge.vms.nx.words import known_by, revision
+from bridge.vms.tokens import Refused
 
 AROUND = 2000
 """Milliseconds beyond its time in which a bookmark is looked for: bounds may be exclusive, times rounded."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from bridge.model import Ambiguous, Blocked, CameraId, Delivered, EventId, Outcome, Rejected
+from bridge.model import Action, Ambiguous, Blocked, CameraId, Delivered, Delivery, EventId, Outcome, Rejected
 from bridge.vms.http import SendingError
-from bridge.vms.nx.answers import failure, generic, legacy, refusal, why
+from bridge.vms.http.outcome import unanswered
+from bridge.vms.nx.answers import refusal, taken, why
 from bridge.vms.nx.api import Api
 from bridge.vms.nx.bookmarks import bookmark
-from bridge.vms.nx.login import Refused
 from bridge.vms.nx.settings import NxSettings
 from bridge.vms.nx.steps import Kind, Step
+from bridge.vms.tokens import Refused
 
 MOST_REMEMBERED = 4096
 
@@ -22,6 +23,11 @@ class Sending:
         self._api = api
         self._followed = settings.way == "both"
         self._made: dict[tuple[EventId, CameraId | None, int], bool] = {}
+
+    def may_repeat(self, delivery: Delivery) -> bool:
+        """Whether sending it makes a generic event although one may be there: nobody remembers, as after a restart."""
+        key = (delivery.event.id, delivery.camera, delivery.event.revision)
+        return self._followed and delivery.action is Action.RAISE and key not in self._made
 
     async def do(self, step: Step, urgent: bool) -> Outcome:
         """One step, once. Never raises."""
@@ -52,20 +58,14 @@ class Sending:
         except Refused as error:
             return Blocked(str(error), whole_vms=True)
         except SendingError as error:
-            return failure(error, raising)
+            return unanswered(error, raising)
         if not 200 <= answer.status < 300:
             if answer.status == 404 and not raising:
                 return Rejected(f"the bookmark it amends is no longer there ({why(answer)})")
             return refusal(answer, raising)
-        match step.kind:
-            case Kind.GENERIC:
-                return generic(answer)
-            case Kind.CREATE_EVENT:
-                return legacy(answer)
-            case Kind.REWRITE:
-                return Delivered(step.remote_id)
-            case Kind.BOOKMARK:
-                made = bookmark(answer)
-                if made is None:
-                    return Ambiguous(f"Nx answers {answer.status}, but not with a bookmark")
-                return Delivered(made.id)
+        if step.kind is not Kind.BOOKMARK:
+            return taken(answer, step.remote_id)
+        made = bookmark(answer)
+        if made is None:
+            return Ambiguous(f"Nx answers {answer.status}, but not with a bookmark")
+        return Delivered(made.id)

@@ -9,8 +9,9 @@ import msgspec
 
 from bridge.secret import Secrets
 from bridge.vms.http import Answer, NotSent, Sender, SendingError, split_url
-from bridge.vms.nx.login import GOODBYE, Refused, Tokens, WrongPassword, asked
+from bridge.vms.nx.login import GOODBYE, JSON, Bearer
 from bridge.vms.nx.settings import NxSettings
+from bridge.vms.tokens import Refused, WrongPassword
 
 
 class _Session(msgspec.Struct):
@@ -18,7 +19,10 @@ class _Session(msgspec.Struct):
     expiresInS: float | None = None
 
 
-class Session(Tokens):
+_session = msgspec.json.Decoder(_Session).decode
+
+
+class Session(Bearer):
     def __init__(self, settings: NxSettings, sender: Sender, secrets: Secrets) -> None:
         super().__init__(settings.user, settings.password, secrets)
         self._sender = sender
@@ -26,15 +30,14 @@ class Session(Tokens):
         self._origin, _ = split_url(settings.server())
         self._path = f"/rest/{settings.api}/login/sessions"
 
-    async def _fetch(self, password: str, urgent: bool, renew: bool) -> tuple[str, float | None]:
+    async def _fetch(self, password: str, renew: bool) -> tuple[str, float | None]:
         body = msgspec.json.encode({"username": self._user, "password": password})
-        answer = await asked(self._sender, self._origin, self._path, body, self._timeout, urgent)
+        answer = await self._sender.send("POST", self._origin, self._path, JSON, body, self._timeout, urgent=True)
         if 200 <= answer.status < 300:
-            try:
-                told = msgspec.json.decode(answer.body, type=_Session)
-            except (msgspec.MsgspecError, UnicodeDecodeError):
-                raise NotSent("the log-in is not answered as Nx does; see whether url is right", busy=True) from None
-            return told.token, told.expiresInS
+            told = answer.told(_session)
+            if told is None:
+                raise NotSent("the log-in is not answered as Nx does; see whether url is right", busy=True)
+            return told.token, told.expiresInS or None
         self._judge(answer)
         raise NotSent(f"Nx answers the log-in with {answer.status}", busy=answer.status not in (500, 502, 503, 504))
 

@@ -5,24 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
 
-from bridge.model import (
-    Blocked,
-    CameraId,
-    Delivery,
-    Findings,
-    Outcome,
-    Reach,
-    Rejected,
-    Search,
-    Unanswered,
-    VmsId,
-)
+from bridge.model import Absent, CameraId, Delivery, Findings, Outcome, Reach, Search, VmsId
 from bridge.secret import Secrets
 from bridge.units import said_size
 from bridge.vms.base import CameraSettings, Capabilities, Request, VmsSettings
 from bridge.vms.by_record import ByRecord
 from bridge.vms.credentials import Discovered, Opens
-from bridge.vms.http import Origin, sender_for
+from bridge.vms.http import Origin, sender_for, split_url
 from bridge.vms.http.reaching import reaches
 from bridge.vms.nx.api import Api, headed, login_for
 from bridge.vms.nx.record import NxRecord
@@ -30,9 +19,10 @@ from bridge.vms.nx.search import Finder
 from bridge.vms.nx.sending import Sending
 from bridge.vms.nx.settings import NxCamera, NxSettings
 from bridge.vms.nx.steps import Step, Steps
+from bridge.vms.one_server import OneServer
 
 
-class NxTarget(ByRecord):
+class NxTarget(ByRecord, OneServer[Step]):
     """One site of Nx, asked through one of its servers or the cloud. Belongs to one event loop."""
 
     Settings: ClassVar[type[VmsSettings]] = NxSettings
@@ -64,11 +54,9 @@ class NxTarget(ByRecord):
     def __init__(
         self, name: VmsId, settings: VmsSettings, cameras: Mapping[CameraId, CameraSettings], secrets: Secrets
     ) -> None:
-        self.name = name
-        self.cameras = cameras
         ours = self._settings = cast(NxSettings, settings)
         bookmarks = ours.way != "event"
-        self._can = Capabilities(
+        can = Capabilities(
             search=bookmarks,
             backdate=True,
             amend=bookmarks,
@@ -77,6 +65,7 @@ class NxTarget(ByRecord):
             longest_text=ours.description_limit,
             media=("pictures",) if bookmarks else (),
         )
+        super().__init__(name, cameras, can, split_url(ours.server())[0], Step)
         self._steps = Steps(ours, cameras)
         self._sender = sender_for(ours, secrets)
         self._login = login_for(ours, self._sender, secrets)
@@ -85,21 +74,12 @@ class NxTarget(ByRecord):
         self._finder = Finder(ours, self._api, self._steps)
         self._record = NxRecord(name, ours, self._steps, self._login, secrets)
 
-    @property
-    def can(self) -> Capabilities:
-        return self._can
-
     def render(self, delivery: Delivery) -> tuple[Request, ...]:
         """See ``steps``."""
         return self._steps.of(delivery)
 
-    async def send(self, request: Request, urgent: bool = False) -> Outcome:
-        """Send one of the requests that ``render`` made, once."""
-        if not isinstance(request, Step) or request.camera is None:
-            return Rejected("this is no request of this VMS")
-        if request.camera not in self.cameras:
-            return Blocked(f"camera {request.camera} is not of this VMS")
-        return await self._sending.do(request, urgent)
+    async def _do(self, step: Step, urgent: bool) -> Outcome:
+        return await self._sending.do(step, urgent)
 
     def shown(self, request: Request) -> bytes:
         """The bytes ``send`` writes for a request of ``render``, with ``{secret:NAME}`` in the place of the token, or
@@ -108,24 +88,19 @@ class NxTarget(ByRecord):
         headers = headed(self._steps.authorization, bool(request.body))
         return self._sender.written(request.method, self._api.origin, request.path, headers, request.body)
 
-    async def find(self, delivery: Delivery) -> Search:
-        if delivery.camera not in self.cameras:
-            return Unanswered(f"camera {delivery.camera} is not of this VMS")
-        return await self._finder.find(delivery)
+    async def _find(self, delivery: Delivery) -> Search:
+        found = await self._finder.find(delivery)
+        return Absent(surely=False) if type(found) is Absent and self._sending.may_repeat(delivery) else found
 
     async def check(self, cameras: Sequence[CameraId]) -> Findings:
         from bridge.vms.nx.checking import check
 
-        devices = {camera: self._steps.device(camera) for camera in cameras if camera in self.cameras}
+        devices = {camera: self._steps.device(camera) for camera in self._ours(cameras)}
         return await check(self._settings, self._api, self._sender, devices)
-
-    def origin(self, camera: CameraId) -> Origin:
-        """Where its server, or the relay, is."""
-        return self._api.origin
 
     def clock(self) -> Origin | None:
         """The relay's clock is not the server's."""
-        return self._api.origin if self._settings.cloud is None else None
+        return self._origin if self._settings.cloud is None else None
 
     @staticmethod
     async def discover(settings: VmsSettings, credentials: str, secrets: Secrets) -> Sequence[Discovered]:
@@ -133,11 +108,6 @@ class NxTarget(ByRecord):
         from bridge.vms.nx.discovery import discover
 
         return await discover(cast(NxSettings, settings), credentials, secrets)
-
-    @staticmethod
-    def logs_in(settings: VmsSettings) -> bool:
-        """Devices have no credential of their own: its user sees them."""
-        return True
 
     @staticmethod
     def opens(text: str, camera: CameraSettings | None) -> Opens | None:

@@ -16,6 +16,10 @@ class Unusable(ValueError):
     """This camera's token cannot be used, and why, without a word of it."""
 
 
+class NoSecret(Unusable):
+    """This camera's token is nowhere to be found."""
+
+
 class Grant(msgspec.Struct, frozen=True):
     """What to go with and where. ``version`` is the secret's."""
 
@@ -48,7 +52,7 @@ class Account:
         try:
             secret = self._secrets.get(self.ref, fresh)
         except SecretMissing as missing:
-            raise Unusable(str(missing)) from None
+            raise NoSecret(str(missing)) from None
         grant = self._grant
         if grant is not None and grant.version == secret.version:
             return grant

@@ -7,7 +7,8 @@ import msgspec
 from bridge.model import Finding
 from bridge.vms.http import Answer, NotSent, Origin, SendingError
 from bridge.vms.vxg.account import Account, Grant, Unusable
-from bridge.vms.vxg.answers import why
+from bridge.vms.vxg.answers import doubts, elsewhere, why
+from bridge.vms.vxg.event_types import listed
 from bridge.vms.vxg.exchange import Exchange
 from bridge.vms.vxg.steps import types_path
 
@@ -38,7 +39,7 @@ async def check_camera(account: Account, exchange: Exchange, unreached: dict[Ori
         except NotSent as error:
             unreached[there] = error.why
             raise
-        found.append(_channel(answer, grant, where, secret))
+        found.append(_channel(answer, grant, account.id, where, secret))
         if found[-1].ok:
             answer, grant = await exchange(account, "GET", f"{types_path(account.id)}?limit=1")
             found.append(_types(answer, grant, where, secret))
@@ -49,21 +50,34 @@ async def check_camera(account: Account, exchange: Exchange, unreached: dict[Ori
     return tuple(found)
 
 
-def _channel(answer: Answer, grant: Grant, where: str, secret: str) -> Finding:
+def _channel(answer: Answer, grant: Grant, number: int, where: str, secret: str) -> Finding:
+    told = why(answer, grant)
     if answer.status in (401, 403):
-        return Finding(False, f"the token is refused ({why(answer, grant)})", where, secret)
+        doubt = doubts(grant.token, grant.origin)
+        remedy = f"{secret}; or write as url where that VMS is" if elsewhere(grant.token, grant.origin) else secret
+        return Finding(False, f"the token is refused ({told}){doubt}", where, remedy)
+    if answer.status == 404:
+        remedy = "see whether the camera is still there in VXG, and whether url is right"
+        what = f"{grant.origin}{grant.prefix} has no camera {number}, or is not VXG ({told})"
+        return Finding(False, what, where, remedy)
+    if answer.status in (408, 425, 429) or answer.status >= 500:
+        remedy = "try again; if it stays so, see whether url is right"
+        return Finding(False, f"{grant.origin} cannot answer now ({told})", where, remedy)
     try:
         channel = msgspec.json.decode(answer.body, type=_Channel)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         channel = None
     if not 200 <= answer.status < 300 or channel is None:
-        told = why(answer, grant)
         return Finding(False, f"{grant.origin} does not answer as VXG does ({told})", where, "see whether url is right")
     status = f", {channel.status}" if channel.status else ""
     return Finding(True, f'{grant.origin} knows it as "{channel.name}"{status}', where)
 
 
 def _types(answer: Answer, grant: Grant, where: str, secret: str) -> Finding:
-    if 200 <= answer.status < 300:
-        return Finding(True, "its event types can be read", where)
-    return Finding(False, f"its event types cannot be read ({why(answer, grant)})", where, f'{secret}: access "all"')
+    if not 200 <= answer.status < 300:
+        told = f"its event types cannot be read ({why(answer, grant)})"
+        return Finding(False, told, where, f'{secret}: access "all"')
+    if listed(answer.body) is None:
+        told = f"{grant.origin} answers {answer.status} with something that is no list of event types"
+        return Finding(False, told, where, "see whether url is right")
+    return Finding(True, "its event types can be read", where)

@@ -14,6 +14,7 @@ import msgspec
 from bridge.secret import Secrets
 from bridge.vms.credentials import CannotDiscover, Discovered
 from bridge.vms.http import Origin, Sender, SendingError, sender_for, split_url
+from bridge.vms.vxg.answers import doubts
 from bridge.vms.vxg.settings import VxgSettings
 from bridge.vms.vxg.token import Kind, Token, TokenUnreadable, kind_of, parse, parse_group
 
@@ -98,14 +99,14 @@ class _Asking:
 
     async def listed(self, kind: Kind, text: str) -> list[Discovered]:
         """All pages. Which fields ``next`` keeps is not sure [3], so pages are counted by ourselves."""
-        text = "".join(text.split())
         token = parse_group(text) if kind is Kind.GROUP else None
+        text = "".join(text.split()) if token is None else token.text
         origin, prefix = self._place(token)
         found: dict[int, Discovered] = {}
         seen = 0
         for _ in range(MOST_PAGES):
             path = f"{prefix}{_LISTS[kind]}?limit={PAGE}&offset={seen}"
-            body = await self._get(origin, path, f"{kind.value} {text}", _NAMED[kind])
+            body = await self._get(origin, path, f"{kind.value} {text}", _NAMED[kind], token)
             page = _decoded(body, _Page, origin)
             before = len(found)
             for raw in page.objects:
@@ -125,7 +126,7 @@ class _Asking:
             raise CannotDiscover(str(error)) from None
         origin, prefix = self._place(token)
         what = f"the token of camera {token.camera}"
-        one = _decoded(await self._get(origin, prefix + _CHANNEL, f"Acc {token.text}", what), _One, origin)
+        one = _decoded(await self._get(origin, prefix + _CHANNEL, f"Acc {token.text}", what, token), _One, origin)
         return _of_token(token, one.name or "", one.status or "")
 
     def _place(self, token: Token | None) -> tuple[Origin, str]:
@@ -136,11 +137,14 @@ class _Asking:
             raise CannotDiscover("a licence key does not say where its VMS is: write url: under the VMS in the site")
         return token.base(self._settings.allow_http)
 
-    async def _get(self, origin: Origin, path: str, authorization: str, what: str) -> bytes:
+    async def _get(self, origin: Origin, path: str, authorization: str, what: str, token: Token | None) -> bytes:
         headers = (("Authorization", authorization), ("Accept", "application/json"))
         answer = await self._sender.send("GET", origin, path, headers, b"", self._settings.timeout)
         if answer.status in (401, 403):
-            raise CannotDiscover(f"{origin} refuses {what} ({answer.status}); see whether it is whole and still valid")
+            doubt = doubts(token, origin) if token is not None else ""
+            raise CannotDiscover(
+                f"{origin} refuses {what} ({answer.status}){doubt}; see whether it is whole and still valid"
+            )
         if not 200 <= answer.status < 300:
             raise CannotDiscover(f"{origin} answers {answer.status}; see whether url is right")
         if answer.cut:

@@ -33,6 +33,14 @@ class _List(msgspec.Struct):
 _decode = msgspec.json.Decoder(_List).decode
 
 
+def listed(body: bytes) -> _List | None:
+    """A page of a camera's types; None where it is none."""
+    try:
+        return _decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
 class EventTypes:
     """Remembers, while the process lives, what was seen to be declared."""
 
@@ -95,9 +103,8 @@ class EventTypes:
                 return failure(error, raising=False)
             if not 200 <= answer.status < 300:
                 return self._refused(answer.status, refusal(answer, grant, raising=False), account, grant)
-            try:
-                found = _decode(answer.body)
-            except (msgspec.MsgspecError, UnicodeDecodeError):
+            found = listed(answer.body)
+            if found is None:
                 return Retry(f"{grant.origin} answers {answer.status} with something that is no list of event types")
             for each in found.objects:
                 self._remember(account, each.name)
@@ -112,6 +119,8 @@ class EventTypes:
     def _refused(status: int, refused: Outcome, account: Account, grant: Grant) -> Outcome:
         if status == 404:
             return Blocked(f"{grant.origin} has no camera {account.id} (404): is it gone, or is url not VXG's address?")
+        if isinstance(refused, Rejected):  # which says nothing of the event that waits for it
+            return Blocked(f"this camera's event types cannot be read: {refused.why}")
         return refused
 
     def _remember(self, account: Account, name: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bridge.vms.http import Answer, Sender
 from bridge.vms.vxg.account import Account, Grant
+from bridge.vms.vxg.answers import as_meant
 from bridge.vms.vxg.steps import READ, WRITE
 
 
@@ -30,7 +31,7 @@ class Exchange:
         return answer, grant
 
     async def _once(self, grant: Grant, method: str, path: str, body: bytes, urgent: bool) -> Answer:
-        return await self._sender.send(
+        answer = await self._sender.send(
             method,
             grant.origin,
             grant.prefix + path,
@@ -39,3 +40,4 @@ class Exchange:
             self._timeout,
             urgent,
         )
+        return as_meant(answer)

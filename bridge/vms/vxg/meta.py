@@ -37,7 +37,7 @@ def naive(time: datetime, digits: int) -> str:
     """
     if time.tzinfo is not UTC:
         time = time.astimezone(UTC)
-    text = time.isoformat(timespec="microseconds")
+    text = time.isoformat("T", "microseconds")
     return text[:19] if digits == 0 else text[: 20 + digits]
 
 
@@ -97,10 +97,10 @@ class Sheets:
                 text = shorten(text, limit, event.id)
             tags[tag] = text
         for tag, place in found.also:
-            tags.setdefault(tag, shorten(as_text(values[place]), limit, event.id))
+            tags.setdefault(tag, tags[found.tags[place]])
         for field, place in found.searched:
             if values[place] not in (None, ""):
-                tags.setdefault(value_tag(field, as_text(values[place])), "")
+                tags.setdefault(value_tag(field, as_text(values[place]), name), "")
         if name in tags:  # the UI gives a tag named like the event a meaning of its own
             tags[field_tag(name)] = tags.pop(name)
         self._cut(tags, long, event.id)

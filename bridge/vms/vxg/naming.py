@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 
@@ -53,6 +54,7 @@ PLATE_TAGS = {
 """Our field → the tag in which the VXG UI looks for it on an event ``plate_recognition`` [6.3]."""
 
 
+@lru_cache(maxsize=1000)
 def event_name(event_type: str) -> str:
     """``vehicle.identified`` → ``vehicle_identified``: it stands in a URL's path, so ``[a-z0-9_]{1,64}`` [4]."""
     return short_name(_UNFIT_EVENT.sub("_", event_type.lower()), LONGEST_NAME) or "event"
@@ -61,9 +63,7 @@ def event_name(event_type: str) -> str:
 def tag_name(name: str, event: str) -> str:
     """A field's tag on an event named ``event``: in the letters that are safe, and none that has a meaning already."""
     tag = _tag(name) or "field_"
-    if tag in UI_TAGS or tag in OUR_TAGS or tag == event or tag.startswith(_KEPT_PREFIXES) or tag in _PLATE:
-        tag = field_tag(tag)
-    return tag
+    return field_tag(tag) if tag == event or _means_something(tag) else tag
 
 
 def field_tag(tag: str) -> str:
@@ -74,9 +74,15 @@ def field_tag(tag: str) -> str:
 _PLATE = frozenset(PLATE_TAGS.values())
 
 
-def value_tag(name: str, value: str) -> str:
-    """A tag that makes a value findable, for the search knows names of tags only [5.1]: ``plate_1AB2345``."""
-    return _tag(f"{name}_{value}")
+def _means_something(tag: str) -> bool:
+    return tag in UI_TAGS or tag in OUR_TAGS or tag.startswith(_KEPT_PREFIXES) or tag in _PLATE
+
+
+def value_tag(name: str, value: str, event: str = "") -> str:
+    """A tag that makes a value findable, for the search knows names of tags only [5.1]: ``plate_1AB2345``. A field
+    ``user``, or ``result``, would otherwise say in the VXG UI who has handled the event, and how [6.3]."""
+    tag = _tag(f"{name}_{value}")
+    return field_tag(tag) if tag == event or _means_something(tag) else tag
 
 
 def sensor_tag(sensor: str) -> str:

@@ -23,7 +23,7 @@ class Event(msgspec.Struct):
     id: int | str
     name: str = ""
     time: str | None = None
-    meta: dict[str, object] | None = None
+    meta: object = None
     alias: str | None = None
     thumb: object = None
 
@@ -106,7 +106,7 @@ def _text(value: object) -> str:
 
 
 def as_recorded(event: Event, camera: CameraId) -> Recorded:
-    tags = event.meta or {}
+    tags = event.meta if isinstance(event.meta, dict) else {}
     return Recorded(
         remote_id=str(event.id),
         camera=camera,

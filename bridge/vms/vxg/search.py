@@ -22,7 +22,8 @@ _MOST_PAGES = 100
 
 class _Event(msgspec.Struct):
     id: int | str
-    meta: dict[str, object] | None = None
+    meta: object = None
+    """Its tags; not ours to be sure of where somebody else raised the event."""
 
 
 class _Meta(msgspec.Struct):
@@ -72,11 +73,11 @@ class Finder:
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 return Unanswered(f"{grant.origin} answers the search with something that is no list of events")
             for each in page.objects:
-                if each.meta is not None and each.meta.get("bridge_event") == event.id:
+                if isinstance(each.meta, dict) and each.meta.get("bridge_event") == event.id:
                     return Found(str(each.id))
             seen += len(page.objects)
             total = page.meta.total_count if page.meta is not None else None
-            if not page.objects or (seen >= total if total is not None else len(page.objects) < PAGE):
+            if not page.objects or (total is not None and seen >= total):
                 return Absent()
         return Unanswered(f"more than {seen} events {name} within {2 * AROUND.seconds} s: not all could be looked at")
 
@@ -89,9 +90,10 @@ class Finder:
         if not 200 <= answer.status < 300:
             return _unanswered(answer, grant)
         try:
-            revision = (_one(answer.body).meta or {}).get("bridge_revision")
+            meta = _one(answer.body).meta
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return Unanswered(f"{grant.origin} answers with something that is no event")
+        revision = meta.get("bridge_revision") if isinstance(meta, dict) else None
         there = isinstance(revision, str) and revision.isdecimal() and int(revision) >= delivery.event.revision
         return Found(remote_id) if there else Absent()
 

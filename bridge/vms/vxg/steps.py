@@ -247,7 +247,7 @@ class Steps:
             texts[plan.tags[place]] = text
             texts.update((tag, text) for tag, of in plan.also if of == place)
             if field in self._search and text:
-                texts[value_tag(field, text)] = ""
+                texts[value_tag(field, text, name)] = ""
         long = {tag: text for tag, text in texts.items() if len(text) > self._limit}
         return {tag: shorten(text, self._limit, event.id) for tag, text in texts.items()}, long
 

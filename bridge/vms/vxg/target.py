@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import ClassVar, cast
 
@@ -34,7 +35,7 @@ from bridge.vms.credentials import Discovered, Opens
 from bridge.vms.declaring import Declared
 from bridge.vms.http import Origin, SendingError, sender_for
 from bridge.vms.http.reaching import reaches
-from bridge.vms.vxg.account import Account, Unusable
+from bridge.vms.vxg.account import Account, NoSecret, Unusable
 from bridge.vms.vxg.answers import failure, refusal
 from bridge.vms.vxg.checking import check_camera
 from bridge.vms.vxg.declaring import Declaring
@@ -47,6 +48,8 @@ from bridge.vms.vxg.settings import VxgCamera, VxgSettings
 from bridge.vms.vxg.steps import EVENTS, Kind, Step, Steps
 
 _CHECKS_AT_ONCE = 8
+_NO_SUCH_TYPE = (400, 404, 422)
+"""With which of these an event of an undeclared type is refused is not documented [12.5]."""
 _MOST_DOUBTED = 1024
 
 
@@ -138,11 +141,14 @@ class VxgTarget(ByRecord):
     def shown(self, request: Request) -> bytes:
         """The bytes ``send`` writes for a request of ``render``, with ``{secret:NAME}`` where the token goes.
 
-        Makes no connection. Where ``url`` is left out, the token is read for the host alone. Raises Unusable.
+        Makes no connection. A token that nobody has is missed only where ``url`` is left out, for the host. Raises
+        Unusable, also for one with which nothing would be sent.
         """
         assert isinstance(request, Step)
         assert request.camera is not None
         account = self._accounts[request.camera]
+        with suppress(NoSecret):
+            account.grant()
         origin, prefix = account.place()
         masked = ("Authorization", f"Acc {{secret:{account.ref}}}")
         headers = (masked, *request.headers)
@@ -215,8 +221,8 @@ class VxgTarget(ByRecord):
                 # A log-in page, a captive portal; or a real answer that was too long or came through a bad proxy.
                 return Ambiguous(f"{grant.origin} answers {answer.status}, but not with an event")
         outcome = refusal(answer, grant, raising=True)
-        if answer.status == 400 and self._first_doubt(step.body):
-            # The code for an undeclared type is not documented; a VMS that was reset has forgotten ours.
+        if answer.status in _NO_SUCH_TYPE and self._first_doubt(step.body):
+            # A VMS that was reset has forgotten ours; or the camera is gone, which the look-up then says.
             self._types.forget(account, step.name)
             return Retry(f"refused ({answer.status}); looking again whether the event type is declared")
         return outcome

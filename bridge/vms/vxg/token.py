@@ -26,7 +26,8 @@ class TokenUnreadable(ValueError):
 
 
 class Token(msgspec.Struct, frozen=True):
-    """``text``: as it goes into the header, without spaces. ``inner``: the part that must never be shown either."""
+    """``text``: as it goes into the header, padded and without spaces. ``inner``: the part that must never be shown
+    either. ``host``: "" where it does not say one."""
 
     text: str
     inner: str
@@ -43,17 +44,18 @@ class Token(msgspec.Struct, frozen=True):
     def base(self, allow_http: bool) -> tuple[Origin, str]:
         """(origin, path before /api): https, unless plain http is allowed and all the token names is an HTTP port."""
         secure = not allow_http or self.https_port is not None or self.http_port is None
-        return origin(secure, self.host, self.https_port if secure else self.http_port), self.path
+        host = self.host or CLASSIC_HOST
+        return origin(secure, host, self.https_port if secure else self.http_port), self.path
 
 
 class _Json(msgspec.Struct):
     token: str
     access: str = ""
     camid: int | None = None
-    api: str = ""
+    api: str | None = None
     api_p: int | None = None
     api_sp: int | None = None
-    path: str = ""
+    path: str | None = None
 
 
 class Kind(enum.Enum):
@@ -66,17 +68,16 @@ class Kind(enum.Enum):
 
 def kind_of(text: str) -> Kind | None:
     """None: nothing that VXG gives out. A licence key is told by how those seen look [2], a token by what it holds."""
-    plain = _SPACE.sub("", text)
     try:
-        said = _decoded(plain)
+        said = _decoded(_padded(text))
     except TokenUnreadable:
-        return Kind.LICENCE if _LICENCE.fullmatch(plain) else None
+        return Kind.LICENCE if _LICENCE.fullmatch(_SPACE.sub("", text)) else None
     return Kind.GROUP if said.camid is None else Kind.CAMERA
 
 
 def parse(text: str) -> Token:
     """Raises TokenUnreadable. Base64 with or without padding, any spaces and line breaks in it [1.2]."""
-    plain = _SPACE.sub("", text)
+    plain = _padded(text)
     said = _decoded(plain)
     if not said.access:  # VXG's own SDK refuses such a one
         raise TokenUnreadable(_NOT_ONE)
@@ -87,27 +88,33 @@ def parse(text: str) -> Token:
 
 def parse_group(text: str) -> Token:
     """A group's token, which has no ``camid`` [2]; ``camera`` is 0. Raises TokenUnreadable."""
-    plain = _SPACE.sub("", text)
+    plain = _padded(text)
     said = _decoded(plain)
     if said.camid is not None:
         raise TokenUnreadable("this is a camera's access token, not a group's")
     return _token(plain, said, 0)
 
 
+def _padded(text: str) -> str:
+    """As VXG gives it out: a double click selects it without the ``=`` at its end."""
+    plain = _SPACE.sub("", text)
+    return plain + "=" * (-len(plain) % 4)
+
+
 def _decoded(plain: str) -> _Json:
     if plain.startswith("share."):
         raise TokenUnreadable("this is the inner token alone; copy the whole access token, which begins with ey")
     try:
-        outer = base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
-        return msgspec.json.decode(outer, type=_Json)
+        return msgspec.json.decode(base64.b64decode(plain, validate=True), type=_Json)
     except (binascii.Error, ValueError):  # msgspec's errors are ValueErrors, and may quote what they read
         raise TokenUnreadable(_NOT_ONE) from None
 
 
 def _token(plain: str, said: _Json, camera: int) -> Token:
-    host = said.api or CLASSIC_HOST
-    path = "/" + said.path.strip("/") if said.path.strip("/") else ""
+    host = said.api or ""
+    inserted = (said.path or "").strip("/")
+    path = f"/{inserted}" if inserted else ""
     ports = [port for port in (said.api_p, said.api_sp) if port is not None]
-    if not _HOST.fullmatch(host) or not _PATH.fullmatch(path) or not all(0 < port < 65536 for port in ports):
+    if (host and not _HOST.fullmatch(host)) or not _PATH.fullmatch(path) or not all(0 < port < 65536 for port in ports):
         raise TokenUnreadable("the address in this token is not one; give the VMS's url in the site file")
     return Token(plain, said.token, camera, said.access, host, said.api_p, said.api_sp, path)

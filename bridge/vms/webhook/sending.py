@@ -6,9 +6,10 @@ from bridge.clock import SystemClock
 from bridge.model import Ambiguous, Blocked, Delivered, Outcome, Rejected, Retry
 from bridge.secret import SecretMissing, Secrets
 from bridge.vms.base import Request
-from bridge.vms.http import Answer, AnswerLost, NotSent, Sender, SendingError, split_url
+from bridge.vms.http import Answer, Sender, SendingError, split_url
 from bridge.vms.http.answer import retry_after
 from bridge.vms.http.headers import credential_headers
+from bridge.vms.http.outcome import unanswered
 
 
 async def send(sender: Sender, secrets: Secrets, request: Request, seconds: float, urgent: bool = False) -> Outcome:
@@ -17,12 +18,8 @@ async def send(sender: Sender, secrets: Secrets, request: Request, seconds: floa
         answer = await _send(sender, secrets, request, seconds, urgent)
     except SecretMissing as missing:
         return Blocked(str(missing), whole_vms=True)
-    except NotSent as error:
-        return Retry(error.why, away=not error.busy)
-    except AnswerLost as error:
-        return Ambiguous(error.why, away=error.silent)
     except SendingError as error:
-        return Rejected(error.why)
+        return unanswered(error)
     return outcome(answer)
 
 
@@ -40,7 +37,8 @@ async def _send(sender: Sender, secrets: Secrets, request: Request, seconds: flo
 
 
 def outcome(answer: Answer) -> Outcome:
-    """By custom a receiver that answers anything but 2xx has not taken it, so that it may be sent again."""
+    """By custom a receiver that answers anything but 2xx has not taken it, so that it may be sent again. 502 and 504
+    are not its word, but of a gateway that lost its answer, or waited no longer for it."""
     status = answer.status
     if 200 <= status < 300:
         return Delivered()
@@ -48,7 +46,9 @@ def outcome(answer: Answer) -> Outcome:
         return Blocked(f"the receiver refuses our credentials ({status})", whole_vms=True)
     if status in (408, 425, 429) or status >= 500:
         wait = retry_after(answer, SystemClock().now().utc)
-        return Retry(f"the receiver says later ({status})", wait, away=status in (502, 503, 504))
+        if status in (502, 504):
+            return Ambiguous(f"the gateway before the receiver lost its answer ({status})", away=True, after=wait)
+        return Retry(f"the receiver says later ({status})", wait, away=status == 503)
     if 300 <= status < 400:
         return Blocked(f"the receiver answers {status}, a redirection: set url to where it really is", whole_vms=True)
     return Rejected(f"the receiver refused it ({status})")

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from bridge.secret import Secret, SecretRef, Secrets
-from bridge.vms.credentials import CannotDiscover, Discovered
+from bridge.secret import Secrets
+from bridge.vms.credentials import CannotDiscover, Discovered, with_pasted
 from bridge.vms.http import SendingError, sender_for
 from bridge.vms.zoneminder.api import Api, Refused
 from bridge.vms.zoneminder.monitors import Held, listed, unfit
 from bridge.vms.zoneminder.settings import ZoneMinderSettings
 
 
-class _Pasted:
-    """Secrets of which one is what a person pasted."""
-
-    def __init__(self, password: str, ref: SecretRef, others: Secrets) -> None:
-        self._password = password
-        self._ref = ref
-        self._others = others
-
-    def get(self, ref: SecretRef, fresh: bool = False) -> Secret:
-        return Secret(self._password, "pasted") if ref == self._ref else self._others.get(ref, fresh)
-
-
 async def discover(settings: ZoneMinderSettings, credentials: str, secrets: Secrets) -> list[Discovered]:
     """``credentials``: the password of ``user``; empty for the one in its secret, or where none is asked for. Raises
     CannotDiscover."""
-    pasted = credentials.strip()
-    if settings.password is not None and pasted:
-        secrets = _Pasted(pasted, settings.password, secrets)
+    secrets = with_pasted(secrets, settings.password, credentials)
     sender = sender_for(settings, secrets)
     api = Api(sender, settings, secrets)
     try:

@@ -14,15 +14,18 @@ from bridge.vms.zoneminder.words import mark
 
 
 class Finder:
-    def __init__(self, api: Api, known: Known) -> None:
+    """``nameless``: a forced alarm has nothing of ours in it until its notes are written."""
+
+    def __init__(self, api: Api, known: Known, nameless: bool) -> None:
         self._api = api
         self._known = known
+        self._nameless = nameless
 
     async def find(self, delivery: Delivery, monitor: int) -> Search:
         """The event of ZoneMinder whose notes have all of this one. One that has only its short text is remembered
         and counts as absent: it will be gone on with, and no second alarm forced. Never raises."""
         event = delivery.event.id
-        amending = delivery.action is Action.AMEND and delivery.remote_id
+        amending = delivery.action is Action.AMEND and bool(delivery.remote_id)
         path = f"/events/index/Id:{delivery.remote_id}.json" if amending else looked_for(delivery.event)
         try:
             answer = await self._api.get(path, delivery.event.urgency == 0)
@@ -42,7 +45,7 @@ class Finder:
                 return Found(str(each.Id))
         if not amending:
             self._remember(found, event, monitor)
-        return Absent()
+        return Absent(surely=amending or not self._nameless or self._known.standing(event, monitor) is not None)
 
     def _remember(self, found: list[Event], event: EventId, monitor: int) -> None:
         for each in found:

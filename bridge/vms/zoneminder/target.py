@@ -5,24 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
 
-from bridge.model import (
-    Blocked,
-    CameraId,
-    Delivery,
-    Findings,
-    Outcome,
-    Reach,
-    Rejected,
-    Search,
-    Unanswered,
-    VmsId,
-)
+from bridge.model import CameraId, Delivery, Findings, Outcome, Reach, Search, VmsId
 from bridge.secret import Secrets
 from bridge.vms.base import PLAIN, CameraSettings, Capabilities, Request, VmsSettings
 from bridge.vms.by_record import ByRecord
 from bridge.vms.credentials import Discovered, Opens
-from bridge.vms.http import Origin, sender_for, split_url
+from bridge.vms.http import sender_for, split_url
 from bridge.vms.http.reaching import reaches
+from bridge.vms.one_server import OneServer
 from bridge.vms.plain import PlainSocket, address
 from bridge.vms.zoneminder.api import Api, with_token
 from bridge.vms.zoneminder.doing import Doing
@@ -32,7 +22,7 @@ from bridge.vms.zoneminder.settings import ZoneMinderCamera, ZoneMinderSettings
 from bridge.vms.zoneminder.steps import Step, Steps
 
 
-class ZoneMinderTarget(ByRecord):
+class ZoneMinderTarget(ByRecord, OneServer[Step]):
     """One ZoneMinder. Belongs to one event loop."""
 
     Settings: ClassVar[type[VmsSettings]] = ZoneMinderSettings
@@ -64,10 +54,8 @@ class ZoneMinderTarget(ByRecord):
     def __init__(
         self, name: VmsId, settings: VmsSettings, cameras: Mapping[CameraId, CameraSettings], secrets: Secrets
     ) -> None:
-        self.name = name
-        self.cameras = cameras
         ours = self._settings = cast(ZoneMinderSettings, settings)
-        self._can = Capabilities(
+        can = Capabilities(
             search=True,
             backdate=False,
             amend=True,
@@ -76,30 +64,22 @@ class ZoneMinderTarget(ByRecord):
             longest_text=ours.notes_limit,
             media=("pictures", "video"),
         )
+        super().__init__(name, cameras, can, split_url(ours.url)[0], Step)
         self._secrets = secrets
         self._steps = Steps(ours, cameras)
         self._sender = sender_for(ours, secrets)
         self._api = Api(self._sender, ours, secrets)
         self._doing = Doing(ours, self._api)
         self._trigger: PlainSocket = self._doing.trigger
-        self._finder = Finder(self._api, self._doing.known)
+        self._finder = Finder(self._api, self._doing.known, nameless=ours.way == "rest")
         self._record = ZoneMinderRecord(name, ours, self._steps, secrets)
-
-    @property
-    def can(self) -> Capabilities:
-        return self._can
 
     def render(self, delivery: Delivery) -> tuple[Request, ...]:
         """See ``steps``."""
         return self._steps.of(delivery)
 
-    async def send(self, request: Request, urgent: bool = False) -> Outcome:
-        """Send one of the requests that ``render`` made, once."""
-        if not isinstance(request, Step) or request.camera is None:
-            return Rejected("this is no request of this VMS")
-        if request.camera not in self.cameras:
-            return Blocked(f"camera {request.camera} is not of this VMS")
-        return await self._doing.do(request, urgent)
+    async def _do(self, step: Step, urgent: bool) -> Outcome:
+        return await self._doing.do(step, urgent)
 
     def shown(self, request: Request) -> bytes:
         """The bytes ``send`` writes for a request of ``render``: where the notes hold nothing of another event, and
@@ -111,23 +91,14 @@ class ZoneMinderTarget(ByRecord):
         path = with_token(f"{self._api.base}/api{request.path}", f"{{secret:{password}}}" if password else "")
         return self._sender.written(request.method, self._api.origin, path, request.headers, request.body)
 
-    async def find(self, delivery: Delivery) -> Search:
-        if delivery.camera not in self.cameras:
-            return Unanswered(f"camera {delivery.camera} is not of this VMS")
+    async def _find(self, delivery: Delivery) -> Search:
         return await self._finder.find(delivery, self._steps.monitor(delivery.camera))
 
     async def check(self, cameras: Sequence[CameraId]) -> Findings:
         from bridge.vms.zoneminder.checking import check
 
-        monitors = {camera: self._steps.monitor(camera) for camera in cameras if camera in self.cameras}
+        monitors = {camera: self._steps.monitor(camera) for camera in self._ours(cameras)}
         return await check(self._settings, self._api, self._trigger, monitors)
-
-    def origin(self, camera: CameraId) -> Origin:
-        """Where its API is."""
-        return split_url(self._settings.url)[0]
-
-    def clock(self) -> Origin:
-        return split_url(self._settings.url)[0]
 
     @staticmethod
     async def discover(settings: VmsSettings, credentials: str, secrets: Secrets) -> Sequence[Discovered]:
@@ -135,11 +106,6 @@ class ZoneMinderTarget(ByRecord):
         from bridge.vms.zoneminder.discovery import discover
 
         return await discover(cast(ZoneMinderSettings, settings), credentials, secrets)
-
-    @staticmethod
-    def logs_in(settings: VmsSettings) -> bool:
-        """Monitors have no credential of their own: its user sees them."""
-        return True
 
     @staticmethod
     def opens(text: str, camera: CameraSettings | None) -> Opens | None:

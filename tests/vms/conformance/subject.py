@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
 
-from bridge.model import Action, Ambiguous, CameraId, Delivered, Delivery, Outcome, SensorEvent, VmsId
+from bridge.model import Action, CameraId, Delivery, Outcome, SensorEvent, VmsId
 from bridge.vms.base import VmsTarget
 from tests.vms.conformance.wiretap import Datagramtap, Fate, Linetap, Wiretap, lines_tapped, status, tapped
-from tests.vms.conftest import Vault, event
+from tests.vms.conftest import Vault, event, sent
 from tests.vms.time_passes import PATIENCE
 
 Sim = TypeVar("Sim")
@@ -118,12 +118,8 @@ class Running(Generic[Sim]):
         return Delivery(event=told or event(), camera=self.subject.camera, vms=VmsId("vms"), **more)
 
     async def sent(self, delivery: Delivery, urgent: bool = False) -> Outcome:
-        """All requests of a delivery in order, as the delivery room does it: until one is not delivered."""
-        outcome: Outcome = Ambiguous("nothing to send")
-        for request in self.target.render(delivery):
-            outcome = await self.target.send(request, urgent)
-            if not isinstance(outcome, Delivered):
-                break
+        """As ``tests.vms.conftest.sent``, until it has arrived."""
+        outcome = await sent(self.target, delivery, urgent)
         await self.arrived()
         return outcome
 

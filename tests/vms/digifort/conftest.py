@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bridge.model import Action, Ambiguous, CameraId, Delivered, Delivery, Outcome, SensorEvent, VmsId
+from bridge.model import Action, CameraId, Delivery, SensorEvent, VmsId
 from bridge.simulator.digifort import SimulatedDigifort
 from bridge.vms.digifort import DigifortCamera, DigifortSettings, DigifortTarget
 from tests.vms.conftest import Vault, event
@@ -34,15 +34,6 @@ def target(secrets: Vault | None = None, **more: Any) -> DigifortTarget:
 
 def delivery(told: SensorEvent | None = None, action: Action = Action.RAISE, **more: Any) -> Delivery:
     return Delivery(event=told or event(), camera=more.pop("camera", DOCK), vms=VmsId("plant"), action=action, **more)
-
-
-async def sent(to: DigifortTarget, what: Delivery, urgent: bool = False) -> Outcome:
-    outcome: Outcome = Ambiguous("nothing to send")
-    for request in to.render(what):
-        outcome = await to.send(request, urgent)
-        if not isinstance(outcome, Delivered):
-            break
-    return outcome
 
 
 class Hand:

@@ -10,10 +10,10 @@ import pytest
 
 from bridge.model import Action, Ambiguous, Blocked, Delivered, Outcome, Rejected, Retry, State, Unanswered
 from bridge.simulator.digifort import SimulatedDigifort
-from bridge.simulator.vxg.faults import Fault, Kind
+from bridge.simulator.faults import Fault, Kind
 from bridge.vms.digifort.session import auth_data
-from tests.vms.conftest import CUT, OUTWAITED, Played, Vault, answer, event, said
-from tests.vms.digifort.conftest import DOCK, GATE, GONE, Hand, Made, delivery, sent, target
+from tests.vms.conftest import CUT, OUTWAITED, Played, Vault, answer, event, said, sent
+from tests.vms.digifort.conftest import DOCK, GATE, GONE, Hand, Made, delivery, target
 from tests.vms.time_passes import NEVER, outwaited
 
 CREATE, TRIGGER, LIST = "CreateAuthSession", "TriggerGlobalEvent", "GetGlobalEvents"
@@ -73,6 +73,17 @@ async def test_a_server_that_wants_the_name_as_it_is_written_gets_it_so_from_the
         assert await sent(ours, delivery(event(id=f"{number}.0"))) == Delivered()
     assert asked(digifort, CREATE) == 2
     assert len(digifort.triggered) == 3
+
+
+async def test_all_that_were_refused_together_are_triggered_once_it_is_known_how_the_name_is_wanted(
+    digifort: SimulatedDigifort, made: Made
+) -> None:
+    """The first events of a morning: one finds it out, none of the others is dead or parks the VMS for it."""
+    digifort.users.as_typed = True
+    ours = made()
+    outcomes = await asyncio.gather(*[sent(ours, delivery(event(id=f"{number}.0"))) for number in range(8)])
+    assert outcomes == [Delivered()] * 8
+    assert len(digifort.triggered) == 8
 
 
 @pytest.mark.parametrize("sign_in", ["session", "basic"])

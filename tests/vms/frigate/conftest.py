@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bridge.model import Action, Ambiguous, CameraId, Delivered, Delivery, Outcome, SensorEvent, VmsId
+from bridge.model import Action, CameraId, Delivery, SensorEvent, VmsId
 from bridge.simulator.frigate import SimulatedFrigate
 from bridge.vms.frigate import FrigateCamera, FrigateSettings, FrigateTarget
 from tests.vms.conftest import Vault, event
@@ -34,16 +34,6 @@ def target(vault: Vault | None = None, **more: Any) -> FrigateTarget:
 
 def delivery(told: SensorEvent | None = None, action: Action = Action.RAISE, **more: Any) -> Delivery:
     return Delivery(event=told or event(), camera=more.pop("camera", DOCK), vms=VmsId("nvr"), action=action, **more)
-
-
-async def sent(to: FrigateTarget, what: Delivery, urgent: bool = False) -> Outcome:
-    """All requests of a delivery in order, as the delivery room does it: until one is not delivered."""
-    outcome: Outcome = Ambiguous("nothing to send")
-    for request in to.render(what):
-        outcome = await to.send(request, urgent)
-        if not isinstance(outcome, Delivered):
-            break
-    return outcome
 
 
 def asked(frigate: SimulatedFrigate, word: str) -> int:

@@ -12,15 +12,15 @@ import pytest
 from pydantic import ValidationError
 
 from bridge.model import CameraId, Delivered
+from bridge.simulator.faults import Fault, Kind
 from bridge.simulator.frigate import SimulatedFrigate
 from bridge.simulator.frigate.events import Created
-from bridge.simulator.vxg.faults import Fault, Kind
 from bridge.vms.credentials import CannotDiscover, Discovers, LogsIn
 from bridge.vms.frigate import FrigateTarget
 from bridge.vms.places import KnowsOrigins
 from bridge.vms.recorded import CannotTell, Held, MediaKind, Query, RecallsById, Recorded, Records, SaysWhatItTold
-from tests.vms.conftest import Vault, event
-from tests.vms.frigate.conftest import DOCK, GATE, GONE, Made, asked, delivery, sent, settings, target
+from tests.vms.conftest import Vault, event, sent
+from tests.vms.frigate.conftest import DOCK, GATE, GONE, Made, asked, delivery, settings, target
 
 NOW = datetime.now(UTC)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 
+import msgspec
 import pytest
 
-from bridge.vms.http import AnswerLost, NotSent, Origin, Sender, Unsendable
+from bridge.vms.http import Answer, AnswerLost, NotSent, Origin, Sender, Unsendable, split_url
 from bridge.vms.http.origin import origin
 from tests.vms.conftest import BOUND, CUT, SILENCE, Played, answer, nobody_there, playing
 from tests.vms.time_passes import SECONDS
@@ -170,6 +172,32 @@ async def test_a_name_nobody_knows_is_surely_not_sent() -> None:
     await sender.close()
 
 
+@pytest.mark.parametrize("name", ["vms..harbour.example", f"{'x' * 64}.example"])
+async def test_a_name_that_no_network_has_is_surely_not_sent(name: str) -> None:
+    """Resolvers do not say that they do not know it, they fail over it: no error of the target's own, of which events
+    die."""
+    sender = Sender()
+    with pytest.raises(NotSent, match="network name"):
+        await sender.send("POST", origin(False, name, 80), "/", (), b"{}")
+    with pytest.raises(ValueError, match="network name"):
+        split_url(f"https://{name}/in")
+    await sender.close()
+
+
+async def test_without_a_file_left_to_open_nothing_is_sent_and_nothing_breaks(vms: Played) -> None:
+    """A connection is one more open file; when there are too many it is tried again later."""
+    sender = Sender()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(NotSent, match="Too many open files"):
+            await post(sender, vms)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (await post(sender, vms)).status == 200
+    await sender.close()
+
+
 async def test_a_connection_cut_before_the_answer_is_an_answer_lost(vms: Played) -> None:
     vms.otherwise = CUT
     sender = Sender()
@@ -241,6 +269,11 @@ async def test_of_an_answer_too_large_the_status_counts(vms: Played, reply: byte
     assert (got.status, got.body, got.cut) == (201, b"", True)
     assert sender.idle == 0
     await sender.close()
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"id": []}', b"\xff", b"[" * 100_000, b'{"more":' * 100_000])
+def test_what_an_answer_does_not_tell_it_does_not_tell_and_nothing_fails_over_it(body: bytes) -> None:
+    assert Answer(200, [], body).told(msgspec.json.Decoder(dict[str, str]).decode) is None
 
 
 async def test_a_head_without_end_is_an_answer_lost(vms: Played) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bridge.model import Action, Ambiguous, CameraId, Delivered, Delivery, Outcome, SensorEvent, VmsId
+from bridge.model import Action, CameraId, Delivery, SensorEvent, VmsId
 from bridge.simulator.milestone import SimulatedMilestone
 from bridge.simulator.milestone.state import BRIDGE_EVENT, DOCK, GATE
 from bridge.vms.milestone import MilestoneCamera, MilestoneSettings, MilestoneTarget
@@ -42,16 +42,6 @@ def target(way: str = "analytics", vault: Vault | None = None, **more: Any) -> M
 
 def delivery(told: SensorEvent | None = None, action: Action = Action.RAISE, **more: Any) -> Delivery:
     return Delivery(event=told or event(), camera=more.pop("camera", DOOR), vms=VmsId("depot"), action=action, **more)
-
-
-async def sent(to: MilestoneTarget, what: Delivery, urgent: bool = False) -> Outcome:
-    """All requests of a delivery in order, as the delivery room does it: until one is not delivered."""
-    outcome: Outcome = Ambiguous("nothing to send")
-    for request in to.render(what):
-        outcome = await to.send(request, urgent)
-        if not isinstance(outcome, Delivered):
-            break
-    return outcome
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from bridge.model import Action, Ambiguous, Blocked, Delivered, Media, MediaId, 
 from bridge.simulator.milestone import SimulatedMilestone
 from bridge.simulator.milestone.analytics import Told
 from bridge.simulator.milestone.state import DOCK, GATE
-from tests.vms.conftest import Played, answer, event
-from tests.vms.milestone.conftest import DOOR, GONE, RAMP, Made, delivery, sent, target
+from tests.vms.conftest import Played, answer, event, sent
+from tests.vms.milestone.conftest import DOOR, GONE, RAMP, Made, delivery, target
 
 JPEG = b"\xff\xd8\xff\xe0 a picture"
 
@@ -161,6 +161,12 @@ async def test_what_an_answer_means(vms: Played, made: Made, status: int, expect
     outcome = await sent(made(event_server=f"http://127.0.0.1:{vms.port}"), delivery())
     assert isinstance(outcome, expected)
     assert "0197c3" not in repr(outcome)
+
+
+async def test_a_page_is_not_the_word_of_an_event_server(vms: Played, made: Made) -> None:
+    """A wrong port, or something in between, answers 200 to anything: the event stands nowhere."""
+    vms.otherwise = answer(200, b"<!DOCTYPE html><title>Welcome</title>")
+    assert isinstance(await sent(made(event_server=f"http://127.0.0.1:{vms.port}"), delivery()), Ambiguous)
 
 
 def test_an_alarm_and_a_notice_are_told_alike() -> None:

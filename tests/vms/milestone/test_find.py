@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bridge.model import Absent, Delivered, Found, Unanswered
+from bridge.simulator.faults import Fault, Kind
 from bridge.simulator.milestone import SimulatedMilestone
 from bridge.simulator.milestone.state import DOCK, Alarm
-from bridge.simulator.vxg.faults import Fault, Kind
 from bridge.vms.milestone.listing import ALARMS, MOST_PAGES
-from tests.vms.conftest import event
-from tests.vms.milestone.conftest import DOOR, LOG_IN, RAMP, Made, delivery, sent
+from tests.vms.conftest import event, sent
+from tests.vms.milestone.conftest import DOOR, LOG_IN, RAMP, Made, delivery
 from tests.vms.time_passes import NEVER, outwaited
 
 AT = event().occurred_at

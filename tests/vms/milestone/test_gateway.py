@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from bridge.model import Action, Ambiguous, Blocked, Delivered, Rejected, Retry, State
+from bridge.model import Action, Ambiguous, Blocked, Delivered, Rejected, Retry, State, Urgency
+from bridge.simulator.faults import Fault, Kind
 from bridge.simulator.milestone import SimulatedMilestone
 from bridge.simulator.milestone.state import BRIDGE_EVENT, DOCK
-from bridge.simulator.vxg.faults import Fault, Kind
-from tests.vms.conftest import CUT, Played, Vault, answer, event, said
-from tests.vms.milestone.conftest import GONE, RAMP, Made, delivery, sent, settings, target
+from tests.vms.conftest import BOUND, CUT, SILENCE, Played, Vault, answer, event, said, sent
+from tests.vms.milestone.conftest import GONE, RAMP, Made, delivery, settings, target
 from tests.vms.time_passes import NEVER, outwaited
 
 TOKEN = "/API/IDP/connect/token"
@@ -181,6 +181,49 @@ async def test_a_failure_after_the_log_in_is_in_doubt_unless_it_says_that_it_is_
     vms.otherwise = lambda request: token if TOKEN.encode() in request else answer(status)
     outcome = await sent(made(way, gateway=f"http://127.0.0.1:{vms.port}"), delivery())
     assert isinstance(outcome, expected)
+
+
+@pytest.mark.parametrize("way", ["alarms", "bookmarks", "events"])
+async def test_a_page_is_not_the_word_of_a_gateway(vms: Played, made: Made, way: str) -> None:
+    token = said(200, {"access_token": "eyJ0", "expires_in": 3600})
+    page = answer(200, b"<html><title>Sign in</title>", "Content-Type: text/html")
+    vms.otherwise = lambda request: token if TOKEN.encode() in request else page
+    outcome = await sent(made(way, gateway=f"http://127.0.0.1:{vms.port}"), delivery())
+    assert isinstance(outcome, Ambiguous)
+
+
+async def test_a_wrong_password_is_tried_once_however_many_wait_for_it(
+    xprotect: SimulatedMilestone, made: Made
+) -> None:
+    """Who guesses is shut out."""
+    ours = made("alarms", Vault(xprotect="wrong"))
+    outcomes = await asyncio.gather(*[sent(ours, delivery(event(id=f"{number}.0"))) for number in range(8)])
+    assert all(isinstance(each, Blocked) and each.whole_vms for each in outcomes)
+    assert len(log_ins(xprotect)) == 1
+
+
+async def test_an_alarm_does_not_wait_for_a_log_in_that_waits_for_notices(vms: Played, made: Made) -> None:
+    """Whoever logs in does it for all: it takes none of the connections that are there for notices."""
+    token = said(200, {"access_token": "eyJ0", "expires_in": 0})
+
+    def gateway(request: bytes) -> bytes | str:
+        if TOKEN.encode() in request:
+            return token
+        return said(202, {"data": {"id": "1"}}) if b"[1.0]" in request else SILENCE
+
+    vms.otherwise = gateway
+    few = {"connections": 2, "alarm_connections": 1, "timeout": BOUND}
+    ours = made("alarms", gateway=f"http://127.0.0.1:{vms.port}", **few)
+    notices = [asyncio.create_task(sent(ours, delivery(event(id="2.0"))))]
+    await vms.until(2)  # the one connection for notices is in use, and its token used up
+    notices.append(asyncio.create_task(sent(ours, delivery(event(id="3.0")))))
+    alarm = asyncio.create_task(sent(ours, delivery(event(id="1.0", urgency=Urgency.ALARM)), urgent=True))
+    done, _ = await asyncio.wait([*notices, alarm], timeout=BOUND, return_when=asyncio.FIRST_COMPLETED)
+    assert done == {alarm}
+    assert isinstance(alarm.result(), Delivered)
+    for each in notices:
+        each.cancel()
+    await asyncio.gather(*notices, return_exceptions=True)
 
 
 def test_secrets_are_named_and_not_shown() -> None:

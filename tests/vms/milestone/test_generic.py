@@ -13,8 +13,8 @@ from bridge.model import Ambiguous, Blocked, Delivered, Media, MediaId, Rejected
 from bridge.simulator.milestone import SimulatedMilestone
 from bridge.vms.base import PLAIN
 from bridge.vms.datagrams import LOOKED_UP_EVERY
-from tests.vms.conftest import BOUND, event
-from tests.vms.milestone.conftest import RAMP, Made, delivery, sent, target
+from tests.vms.conftest import BOUND, Played, answer, event, said, sent
+from tests.vms.milestone.conftest import RAMP, Made, delivery, target
 from tests.vms.time_passes import outwaited, pass_time
 
 LINE = (
@@ -48,6 +48,21 @@ async def test_the_echo_is_what_the_site_says(xprotect: SimulatedMilestone, made
     assert isinstance(await sent(made("generic", echo=echo), delivery()), Delivered)
     await asyncio.wait_for(xprotect.source.arrived.wait(), BOUND)
     assert xprotect.state.lines == [LINE]
+
+
+async def test_an_echo_of_something_else_is_no_word_of_success(made: Made) -> None:
+    """Who answers is not the data source: a web server at that port, say."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line = await reader.readline()
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n".ljust(len(line) + 1))
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        outcome = await sent(made("generic", echo="all", generic=f"tcp://127.0.0.1:{port}"), delivery())
+    assert outcome == Ambiguous("the echo is not the one that echo says")
 
 
 async def test_an_echo_that_does_not_come_is_in_doubt(xprotect: SimulatedMilestone, made: Made) -> None:
@@ -168,6 +183,13 @@ async def test_a_topic_that_nobody_registered_parks_the_whole_vms(xprotect: Simu
     assert isinstance(outcome, Blocked)
     assert outcome.whole_vms
     assert xprotect.state.posted == []
+
+
+async def test_a_page_is_not_the_word_of_the_ai_bridge(vms: Played, made: Made) -> None:
+    place = f"http://127.0.0.1:{vms.port}"
+    told = {"data": {"eventTopics": [{"topicAvailability": {"rest": f"{place}/topic"}}]}}
+    vms.script = [said(200, told), answer(200, b"<html><title>Welcome</title>")]
+    assert isinstance(await sent(made("ai-bridge", ai_bridge=f"{place}/graphql"), delivery()), Ambiguous)
 
 
 async def test_a_topic_tells_its_cameras_and_pictures(xprotect: SimulatedMilestone, made: Made) -> None:

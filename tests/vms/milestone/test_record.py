@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from bridge.model import CameraId
+from bridge.simulator.faults import Fault, Kind
 from bridge.simulator.milestone import SimulatedMilestone
 from bridge.simulator.milestone.state import DOCK, Alarm
-from bridge.simulator.vxg.faults import Fault, Kind
 from bridge.vms.milestone import MilestoneTarget
 from bridge.vms.recorded import Away, CannotTell, Held, MediaKind, Query, Recorded, Records
-from tests.vms.conftest import Vault, event
-from tests.vms.milestone.conftest import DOOR, LOG_IN, RAMP, Made, delivery, sent
+from tests.vms.conftest import Vault, event, sent
+from tests.vms.milestone.conftest import DOOR, LOG_IN, RAMP, Made, delivery
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bridge.model import Action, Ambiguous, CameraId, Delivered, Delivery, Outcome, SensorEvent, VmsId
+from bridge.model import Action, CameraId, Delivery, SensorEvent, VmsId
 from bridge.simulator.nx import SimulatedNx
 from bridge.vms.nx import NxCamera, NxSettings, NxTarget
 from tests.vms.conftest import Vault, event
@@ -33,16 +33,6 @@ def target(vault: Vault | None = None, **more: Any) -> NxTarget:
 
 def delivery(told: SensorEvent | None = None, action: Action = Action.RAISE, **more: Any) -> Delivery:
     return Delivery(event=told or event(), camera=more.pop("camera", DOCK), vms=VmsId("yard"), action=action, **more)
-
-
-async def sent(to: NxTarget, what: Delivery, urgent: bool = False) -> Outcome:
-    """All requests of a delivery in order, as the delivery room does it: until one is not delivered."""
-    outcome: Outcome = Ambiguous("nothing to send")
-    for request in to.render(what):
-        outcome = await to.send(request, urgent)
-        if not isinstance(outcome, Delivered):
-            break
-    return outcome
 
 
 @pytest.fixture

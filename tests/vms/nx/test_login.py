@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from bridge.model import Ambiguous, Blocked, Delivered, Retry
+from bridge.simulator.faults import Fault, Kind
 from bridge.simulator.nx import SimulatedNx, SimulatedNxCloud
 from bridge.simulator.nx.cloud import SYSTEM
-from bridge.simulator.vxg.faults import Fault, Kind
-from tests.vms.conftest import CUT, OUTWAITED, Played, Vault, answer, event, playing, said
-from tests.vms.nx.conftest import Made, delivery, sent, target
+from tests.vms.conftest import CUT, OUTWAITED, Played, Vault, answer, event, playing, said, sent
+from tests.vms.nx.conftest import Made, delivery, target
 from tests.vms.time_passes import PATIENCE
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from bridge.model import Blocked, CameraId, Delivered
+from bridge.simulator.faults import Fault, Kind
 from bridge.simulator.nx import SimulatedNx
-from bridge.simulator.vxg.faults import Fault, Kind
 from bridge.vms.credentials import CannotDiscover, Discovers, KnowsCredentials, LogsIn
 from bridge.vms.nx import NxTarget
 from bridge.vms.places import KnowsOrigins
@@ -26,8 +26,8 @@ from bridge.vms.recorded import (
     Records,
     SaysWhatItTold,
 )
-from tests.vms.conftest import Vault, event, playing
-from tests.vms.nx.conftest import DEVICES, DOCK, GATE, GONE, Made, delivery, sent, settings, target
+from tests.vms.conftest import Vault, event, playing, sent
+from tests.vms.nx.conftest import DEVICES, DOCK, GATE, GONE, Made, delivery, settings, target
 
 NOW = datetime(2026, 2, 3, 10, 15, 30, 250000, UTC)
 

@@ -157,3 +157,8 @@ def test_an_address_is_taken_apart(url: str, where: tuple[str, int]) -> None:
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="tcp://host:port"):
         address(url)
+
+
+def test_a_name_that_no_network_has_is_refused() -> None:
+    with pytest.raises(ValueError, match="network name"):
+        address("tcp://zm..harbour.example:6802")

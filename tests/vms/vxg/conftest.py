@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bridge.model import Action, CameraId, Delivery, Outcome, SensorEvent, VmsId
+from bridge.model import Action, CameraId, Delivery, SensorEvent, VmsId
 from bridge.vms.vxg import VxgCamera, VxgSettings, VxgTarget
 from tests.vms.conftest import Played, Vault, event, said, token
 from tests.vms.time_passes import PATIENCE
@@ -47,17 +47,6 @@ async def made(vms: Played) -> AsyncIterator[Made]:
     yield make
     for each in targets:
         await each.close()
-
-
-async def sent(to: VxgTarget, what: Delivery, urgent: bool = False) -> Outcome:
-    """All requests of a delivery in order, as the delivery room does it: until one is not delivered."""
-    outcome: Outcome | None = None
-    for request in to.render(what):
-        outcome = await to.send(request, urgent)
-        if type(outcome).__name__ != "Delivered":
-            break
-    assert outcome is not None
-    return outcome
 
 
 def declared(vms: Played) -> None:

@@ -54,6 +54,20 @@ async def test_a_group_token_asks_the_group_api_as_the_reference_writes_it(vms: 
     assert f"Authorization: SI {GROUP}" in head
 
 
+async def test_a_token_that_was_copied_without_its_padding_is_sent_with_it(vms: Played) -> None:
+    padded = base64.b64encode(json.dumps({"access": "all", "token": "share.PADD"}).encode()).decode()
+    assert padded.endswith("=")
+    vms.otherwise = page({"id": 4711, "token": token()}, total=1)
+    await found(vms, padded.rstrip("="))
+    assert f"Authorization: SI {padded}\r\n".encode() in vms.requests[0]
+
+
+async def test_a_token_of_another_vms_is_said_to_be_one(vms: Played) -> None:
+    vms.otherwise = answer(401)
+    with pytest.raises(CannotDiscover, match=r"it says that it is for web\.other\.example"):
+        await found(vms, token(api="web.other.example"))
+
+
 async def test_camera_tokens_are_asked_one_by_one_for_their_cameras(vms: Played) -> None:
     vms.script = [said(200, {"name": "Gate"}), said(200, {"name": None})]
     assert await found(vms, f"{token()}\n\n  {token(4712)}\n{token()}\n") == [

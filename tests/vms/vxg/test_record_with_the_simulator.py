@@ -8,15 +8,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bridge.model import Delivered
+from bridge.simulator.faults import Fault, Kind
 from bridge.simulator.picture import JPEG
 from bridge.simulator.vxg import SimulatedVxg
-from bridge.simulator.vxg.faults import Fault, Kind
 from bridge.simulator.vxg.media import video
 from bridge.vms.clip import around
 from bridge.vms.recorded import Away, CannotTell, Held, MediaKind, Query, Recorded
 from bridge.vms.vxg import VxgTarget
-from tests.vms.conftest import BOUND, event
-from tests.vms.vxg.conftest import GATE, delivery, sent
+from tests.vms.conftest import BOUND, event, sent
+from tests.vms.vxg.conftest import GATE, delivery
 from tests.vms.vxg.test_with_the_simulator import Ours, cloud, ours
 
 __all__ = ["cloud", "ours"]

@@ -152,6 +152,20 @@ def test_no_field_takes_a_tag_that_means_something_to_the_vxg_page_or_to_us() ->
         assert tags[f"field_{name}"] == f"said {name}"
 
 
+def test_a_value_made_findable_takes_no_tag_that_means_something_either() -> None:
+    """To the VXG page ``user_…`` says who has handled the event, ``result_true`` and ``status_processed`` how."""
+    fields = {"user": "j.doe", "result": "true", "status": "processed", "detail": "1", "access": "denied", "plate": "1"}
+    tags = meta(event(fields=fields), search_tags=list(fields))
+    empty = {tag for tag, value in tags.items() if not value}
+    assert empty == {
+        *("field_user_j.doe", "field_result_true", "field_status_processed", "field_detail_1", "field_access_denied"),
+        *("plate_1", "sensor_door-17"),
+    }
+    told = event(revision=1, fields=fields, changes=tuple(fields))
+    steps = target(search_tags=list(fields)).render(delivery(told, Action.AMEND, remote_id="1"))
+    assert {step.url.split("/")[-2] for step in steps if step.body == b'{"data":""}'} == empty - {"sensor_door-17"}
+
+
 def test_names_that_become_the_same_tag_do_not_hide_each_other() -> None:
     tags = meta(event(fields={"a b": "1", "a/b": "2", "a_b": "3"}))
     assert (tags["a_b"], tags["a_b_2"], tags["a_b_3"]) == ("1", "2", "3")

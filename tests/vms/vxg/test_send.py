@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from bridge.model import Action, Ambiguous, Blocked, Delivered, Outcome, Rejected, Retry
-from tests.vms.conftest import CUT, INNER, OUTWAITED, Played, Vault, answer, event, nobody_there, said, token
-from tests.vms.vxg.conftest import CREATED, TYPES, Made, declared, delivery, sent
+from bridge.vms.vxg.account import Unusable
+from bridge.vms.vxg.documents import TRIES
+from tests.vms.conftest import CUT, INNER, OUTWAITED, Played, Vault, answer, event, nobody_there, said, sent, token
+from tests.vms.vxg.conftest import CREATED, TYPES, Made, declared, delivery
 
 HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
 NO_TYPES = {"meta": {"limit": 1000, "offset": 0, "total_count": 0}, "objects": []}
@@ -31,6 +33,16 @@ async def test_what_is_shown_is_what_is_sent_but_for_the_token(vms: Played, made
         await sent(target, told)
     assert b"".join(shown).count(INNER.encode()) == 0
     assert [each.replace(b"{secret:gate-in}", text.encode()) for each in shown] == vms.requests
+
+
+@pytest.mark.parametrize("text", ["hunter2", token(4712), token(access="")])
+def test_what_would_not_be_sent_is_not_shown_as_if_it_were(made: Made, text: str) -> None:
+    target = made(Vault(gate_in=text))
+    for request in target.render(delivery()):
+        with pytest.raises(Unusable, match="secret gate-in of camera gate-in: this"):
+            target.shown(request)
+    nobodys = made(Vault())
+    assert all(nobodys.shown(request) for request in nobodys.render(delivery())), "a token may be given later"
 
 
 async def test_a_type_is_looked_up_once_and_declared_only_when_it_is_missing(vms: Played, made: Made) -> None:
@@ -90,6 +102,26 @@ async def test_a_second_refusal_of_the_same_event_is_final(vms: Played, made: Ma
     assert await sent(target, delivery()) == Rejected("VXG refused it (400: name: unknown)")
 
 
+@pytest.mark.parametrize("status", [400, 404, 422])
+async def test_whatever_says_that_a_type_is_unknown_it_is_looked_up_again(vms: Played, made: Made, status: int) -> None:
+    target = made()
+    vms.script = [said(200, TYPES), MADE, said(status, {"status": status, "errorDetail": "no"})]
+    await sent(target, delivery())
+    assert isinstance(await sent(target, delivery(event(id="2"))), Retry)
+    vms.script = [said(200, NO_TYPES), said(201, {"name": "access_denied"}), MADE]
+    assert await sent(target, delivery(event(id="2"))) == Delivered("900001")
+
+
+async def test_a_camera_that_is_gone_is_parked_and_its_events_are_not_dead(vms: Played, made: Made) -> None:
+    gone = said(404, {"status": 404, "errorDetail": "Camera not found"})
+    vms.script = [said(200, TYPES), gone, gone]
+    target = made()
+    assert isinstance(await sent(target, delivery()), Retry)
+    outcome = await sent(target, delivery())
+    assert isinstance(outcome, Blocked)
+    assert "has no camera 4711 (404): is it gone, or is url not VXG's address?" in outcome.why
+
+
 async def test_two_events_refused_at_once_are_both_tried_again(vms: Played, made: Made) -> None:
     vms.script = [said(200, TYPES), MADE]
     target = made()
@@ -119,7 +151,30 @@ async def test_a_2xx_without_an_event_is_ambiguous(vms: Played, made: Made, body
     assert isinstance(await raised(vms, made, answer(200, body)), Ambiguous)
 
 
-@pytest.mark.parametrize("status", [404, 405, 409, 410, 413, 415, 422])
+@pytest.mark.parametrize(
+    ("told", "outcome"),
+    [
+        ({"status": 409}, Rejected("VXG refused it (409: no)")),
+        ({"status": 500}, Ambiguous("VXG failed over it (500: no)")),
+        ({"status": 429}, Retry("VXG says later (429: no)")),
+        ({"status": 200}, Retry("refused (400); looking again whether the event type is declared")),
+        ({}, Retry("refused (400); looking again whether the event type is declared")),
+    ],
+)
+async def test_an_error_that_comes_as_a_success_is_what_it_says(
+    vms: Played, made: Made, told: dict[str, int], outcome: Outcome
+) -> None:
+    """VXG's own clients take every body with ``errorDetail`` for an error and compare its ``status`` with HTTP's."""
+    assert await raised(vms, made, said(200, {**told, "errorType": "x", "errorDetail": "no"})) == outcome
+
+
+async def test_a_device_that_says_error_detail_makes_no_error(vms: Played, made: Made) -> None:
+    meta = {"errorDetail": "paper jam", "status": "500"}
+    for echo in ({**CREATED, "meta": meta}, {"meta": meta, "id": 900001}):
+        assert await raised(vms, made, said(201, echo)) == Delivered("900001")
+
+
+@pytest.mark.parametrize("status", [405, 409, 410, 413, 415])
 async def test_a_refusal_for_what_it_is_is_rejected(vms: Played, made: Made, status: int) -> None:
     outcome = await raised(vms, made, said(status, {"status": status, "errorDetail": "no\r\nsuch\x00thing"}))
     assert outcome == Rejected(f"VXG refused it ({status}: no such thing)")
@@ -194,7 +249,9 @@ async def test_nobody_there_is_surely_not_taken_and_the_vms_is_away(made: Made) 
         (CUT, Retry, False),
         (OUTWAITED, Retry, True),
         (answer(200, HTML), Retry, False),
+        (answer(400), Blocked, None),
         (answer(404), Blocked, None),
+        (answer(405), Blocked, None),
         (answer(401), Blocked, None),
     ],
 )
@@ -250,6 +307,14 @@ async def test_a_rotated_token_of_another_camera_is_not_sent_anywhere(vms: Playe
     assert isinstance(outcome, Blocked)
     assert "this token is of camera 4712, the site file says id: 4711" in outcome.why
     assert len(vms.requests) == 2
+
+
+async def test_a_token_of_another_vms_is_named_as_the_cause(vms: Played, made: Made) -> None:
+    vms.script = [answer(401)]
+    outcome = await sent(made(Vault(gate_in=token(api="web.other.example"))), delivery())
+    assert outcome == Blocked(
+        "the token is refused (401); it says that it is for web.other.example; put a valid one into its secret"
+    )
 
 
 async def test_a_token_that_may_only_watch_is_named_as_the_cause(vms: Played, made: Made) -> None:
@@ -323,6 +388,48 @@ async def test_where_an_id_of_ours_is_refused_the_document_is_looked_for_and_wri
         b'{"limit":1,"filter":{"and":[{"field":"string.bridge_document","eq":"%b"}]}}' % known_by.encode()
     )
     assert "id" not in json.loads(vms.bodies[3])[0]
+
+
+async def test_a_document_refused_for_what_it_is_says_nothing_of_the_next(vms: Played, made: Made) -> None:
+    vms.script = [said(200, TYPES), answer(413), said(200, {"objects": []}), answer(413), MADE, WRITTEN, MADE]
+    target = made()
+    assert await sent(target, delivery(LARGE)) == Delivered("900001")
+    assert await sent(target, delivery(event(id="2", detail=LARGE.detail))) == Delivered("900001")
+    assert "id" in json.loads(vms.bodies[5])[0]
+    assert len(vms.requests) == 7
+
+
+async def test_where_an_id_of_ours_is_refused_it_is_not_tried_again(vms: Played, made: Made) -> None:
+    none = said(200, {"objects": []})
+    vms.script = [said(200, TYPES), answer(400), none, WRITTEN, MADE, none, WRITTEN, MADE]
+    target = made()
+    assert await sent(target, delivery(LARGE)) == Delivered("900001")
+    assert await sent(target, delivery(event(id="2", detail=LARGE.detail))) == Delivered("900001")
+    assert "id" not in json.loads(vms.bodies[6])[0]
+
+
+@pytest.mark.parametrize("reply", [CUT, answer(500), answer(503), answer(200, HTML)])
+async def test_a_document_that_fails_again_and_again_does_not_hold_its_event_up(
+    vms: Played, made: Made, reply: bytes | str
+) -> None:
+    """Events and documents are two services of VXG; an alarm does not wait until the other one is mended."""
+
+    def answered(request: bytes) -> bytes | str:
+        return reply if request.startswith(b"POST /api/v4/meta/") else MADE
+
+    vms.script = [said(200, TYPES)]
+    vms.otherwise = answered
+    target = made()
+    for _ in range(TRIES - 1):
+        assert isinstance(await sent(target, delivery(LARGE)), Retry)
+    assert await sent(target, delivery(LARGE)) == Delivered("900001")
+    assert await sent(target, delivery(LARGE)) == Delivered("900001"), "once given up, each further try is one"
+    assert isinstance(await sent(target, delivery(event(id="2", detail=LARGE.detail))), Retry), "another document"
+
+
+async def test_a_token_that_may_not_write_documents_still_raises_events(vms: Played, made: Made) -> None:
+    vms.script = [said(200, TYPES), answer(403), answer(403), answer(403), MADE]
+    assert await sent(made(), delivery(LARGE)) == Delivered("900001")
 
 
 async def test_a_document_found_is_not_written_again(vms: Played, made: Made) -> None:

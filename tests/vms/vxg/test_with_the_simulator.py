@@ -11,9 +11,9 @@ import pytest
 from bridge.model import Absent, Action, Blocked, CameraId, Delivered, Found, VmsId
 from bridge.simulator.vxg import SimulatedVxg
 from bridge.vms.vxg import VxgCamera, VxgSettings, VxgTarget
-from tests.vms.conftest import Vault, event
+from tests.vms.conftest import Vault, event, sent
 from tests.vms.time_passes import PATIENCE
-from tests.vms.vxg.conftest import GATE, delivery, sent
+from tests.vms.vxg.conftest import GATE, delivery
 
 Made = Callable[..., VxgTarget]
 

@@ -228,10 +228,21 @@ async def test_a_refusal_of_who_we_are_or_where_we_go_parks_the_whole_vms(vms: P
     assert outcome.whole_vms
 
 
-@pytest.mark.parametrize(("status", "away"), [(408, False), (429, False), (500, False), (502, True), (503, True)])
+@pytest.mark.parametrize(("status", "away"), [(408, False), (429, False), (500, False), (503, True)])
 async def test_any_other_answer_means_not_taken_yet(vms: Played, made: Made, status: int, away: bool) -> None:
     vms.otherwise = answer(status, b"", "Retry-After: 9")
     assert await sent(made()) == Retry(f"the receiver says later ({status})", 9.0, away)
+
+
+@pytest.mark.parametrize("status", [502, 504])
+async def test_a_gateway_that_lost_the_answer_does_not_say_that_it_was_not_taken(
+    vms: Played, made: Made, status: int
+) -> None:
+    """It waits a shorter time than the receiver takes, say: sent again, it has to say that it may be there already."""
+    vms.otherwise = answer(status, b"", "Retry-After: 9")
+    outcome = await sent(made())
+    assert isinstance(outcome, Ambiguous)
+    assert (outcome.away, outcome.after) == (True, 9.0)
 
 
 @pytest.mark.parametrize(("reply", "away"), [(CUT, False), (OUTWAITED, True)])

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from bridge.simulator.demo.site import free_port
 from bridge.simulator.picture import JPEG
+from tests.free_port import free_port
 
 INSIDE = Path(__file__).with_name("real_inside.sh")
 PROGRAMS = ("zmpkg.pl", "mariadbd", "apache2", "unshare", "setpriv")

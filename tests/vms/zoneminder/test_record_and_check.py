@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from bridge.model import CameraId, Delivered
-from bridge.simulator.vxg.faults import Fault, Kind
+from bridge.simulator.faults import Fault, Kind
 from bridge.simulator.zoneminder import SimulatedZoneMinder
 from bridge.simulator.zoneminder.monitor import Event
 from bridge.vms.credentials import CannotDiscover, Discovers
@@ -19,8 +19,8 @@ from bridge.vms.recorded import CannotTell, Held, MediaKind, Query, RecallsById,
 from bridge.vms.zoneminder import ZoneMinderTarget
 from bridge.vms.zoneminder.monitors import Monitor, unfit
 from bridge.vms.zoneminder.times import moments
-from tests.vms.conftest import Vault, event
-from tests.vms.zoneminder.conftest import DOCK, GATE, GONE, URL, Made, delivery, sent, settings, target
+from tests.vms.conftest import Vault, event, sent
+from tests.vms.zoneminder.conftest import DOCK, GATE, GONE, URL, Made, delivery, settings, target
 
 NOW = datetime.now(UTC)
 

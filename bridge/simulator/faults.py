@@ -1,4 +1,4 @@
-"""What a VMS on a bad day does, on demand and the same each time for the same seed."""
+"""What any simulated VMS does on a bad day, on demand and the same each time for the same seed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 
 
 class Kind(enum.Enum):
-    """Status codes and bodies are those of the reference's section 12.4.
+    """Status codes and bodies are the VMS's own: VXG's are those of its reference, section 12.4.
 
     The three slow ones differ in when the work is done: SLOW waits, then works unless the client has gone;
     LATE_COMMIT waits, then works whether or not anybody still listens; LATE_ANSWER works at once and answers late.
@@ -40,7 +40,7 @@ class Kind(enum.Enum):
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """One way to misbehave, and when.
 
-    ``path``: regular expression searched in the path (empty: every one under /api/). ``method``: only this one.
+    ``path``: regular expression searched in the path (empty: every one of the VMS's API). ``method``: only this one.
     ``probability``: of each request it could hit. ``next``: only the next so many it hits. ``starts_in``/``lasts``:
     a window in seconds from when it was set. ``seconds``: how long the slow ones wait; Retry-After of 429 and 503.
     """
