@@ -144,12 +144,18 @@ class JournalSection(_Section):
         description="The journal's folder; a relative one is beside the site file.",
         examples=["/var/lib/vms-bridge"],
     )
-    limit: Size = Field(default=8 * 2**30, description="The most it may take.", examples=["8 GiB"])
+    limit: Size = Field(
+        default=8 * 2**30,
+        description="The most it may take; near it what was delivered goes before its time, the oldest first.",
+        examples=["8 GiB"],
+    )
     reserve: Size = Field(
         default=64 * 2**20, description="Free disk kept for alarms and for noting outcomes.", examples=["64 MiB"]
     )
     retention: Duration = Field(
-        default=30 * 86400.0, description="How long what was delivered is kept.", examples=["30 d"]
+        default=30 * 86400.0,
+        description="How long what was delivered is kept, while `limit` allows it.",
+        examples=["30 d"],
     )
     quarantine_per_origin: int = Field(
         default=100, ge=1, le=100_000, description="Items kept per sender that nobody could read or nobody listens for."

@@ -15,6 +15,8 @@ log = logging.getLogger("bridge.service.housekeeping")
 
 EVERY = 60.0
 """Seconds."""
+AT_ONCE = 10_000
+"""Old records removed before it is asked how many more there are."""
 
 
 class Housekeeping:
@@ -37,11 +39,16 @@ class Housekeeping:
             for key in over - self._over_budget:
                 self._conditions.end(key, "within the budget again")
             try:
-                await self._journal.purge(self._clock.now().utc.timestamp() - self._retention)
+                while await self._journal.purge(self._before(), AT_ONCE) >= AT_ONCE:
+                    pass  # more has become old in this minute than is removed at once
             except Fenced:
                 raise
             except JournalError as error:  # a full disk, say: the next round tries again
                 log.warning("old records could not be removed: %s", error)
+
+    def _before(self) -> float:
+        """What arrived before is old: epoch seconds."""
+        return self._clock.now().utc.timestamp() - self._retention
 
     def _expired(self, vms: VmsId, urgency: Urgency, count: int) -> None:
         """Undelivered events over their VMS's budget were given up, the oldest first; the totals count them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 from bridge.supervision.conditions import Conditions
@@ -9,6 +10,8 @@ from bridge.supervision.conditions import Conditions
 MEASURED = 1800.0
 """Seconds of growth that have to be known before it is judged: shorter ones mostly see the log being copied."""
 REMEMBERED = 3600.0
+FRESH = 3600.0
+"""Seconds that something may have waited for its VMS before what was delivered cannot be counted on to make room."""
 _DISK, _BUFFER = "disk journal", "buffer journal"
 
 
@@ -27,8 +30,9 @@ class Room:
     def change(self, disk_low: int, buffer_short: float) -> None:
         self._disk_low, self._buffer_short = disk_low, buffer_short
 
-    def measured(self, taken: int, free: int, now: float) -> None:
-        """Bytes the journal takes and bytes free where it is; ``now`` monotonic."""
+    def measured(self, taken: int, free: int, now: float, waits: float = math.inf) -> None:
+        """Bytes the journal takes and bytes free where it is; ``now`` monotonic. ``waits``: how long (seconds) what has
+        waited longest for its VMS. While that is not long the journal makes room by itself within its limit."""
         if free < self._disk_low:
             self._conditions.begin(_DISK, f"{_size(free)} are free, {_size(self._disk_low)} should be")
         elif free >= self._disk_low * 1.2:
@@ -36,22 +40,21 @@ class Room:
         self._taken.append((now, taken))
         while self._taken[-1][0] - self._taken[0][0] > REMEMBERED:
             self._taken.popleft()
-        left = self.left(taken, free)
+        room = free - self._reserve if waits <= FRESH else min(self._limit - taken, free - self._reserve)
+        left = self._left(room)
         if left is None or left >= self._buffer_short * 1.5:
             self._conditions.end(_BUFFER, "has room for long again")
         elif left < self._buffer_short:
-            room = min(self._limit - taken, free - self._reserve)
             why = f"room for {left / 3600:.1f} h at the rate of the last hour ({_size(max(room, 0))})"
             self._conditions.begin(_BUFFER, why)
 
-    def left(self, taken: int, free: int) -> float | None:
+    def _left(self, room: int) -> float | None:
         """Seconds until only alarms are taken; None while it does not grow or that is not known yet."""
-        room = min(self._limit - taken, free - self._reserve)
         if room <= 0:
             return 0.0
         first, before = self._taken[0]
         span = self._taken[-1][0] - first
-        growth = taken - before
+        growth = self._taken[-1][1] - before
         return room * span / growth if span >= MEASURED and growth > 0 else None
 
 

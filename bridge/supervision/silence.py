@@ -97,12 +97,11 @@ class Silence:
         heapq.heappush(self._due, (due, sensor))
 
     def grace(self, sensors: Iterable[SensorId], now: Instant) -> None:
-        """They could not be heard until now, or were not to be: they get all their time again."""
+        """They could not be heard until now, or were not to be: they get all their time again, which is found out when
+        they would have been looked at. A link that flaps for days queues nothing."""
         for sensor in sensors:
-            each = self._watched.get(sensor)
-            if each is not None and sensor not in self._silent:
+            if sensor in self._watched and sensor not in self._silent:
                 self._base[sensor] = now.monotonic
-                self._again(sensor, now.monotonic + each.limit)
 
     def restore(self, sensors: Iterable[SensorId], why: str, since: datetime, many: ConnectorId | None) -> bool:
         """Those of which a fault was open when the service stopped are silent until they are heard. ``many``: the

@@ -178,9 +178,11 @@ class Supervisor:
                 self._backlog.looked_for_refused(self._site.vms, await self._journal.refused_alarms())
             if now.monotonic >= self._next_room:
                 self._next_room = now.monotonic + ROOM_EVERY
-                self._backlog.looked(self._site.vms, await self._journal.oldest(Urgency.NOTICE), now)
+                waiting = await self._journal.oldest(Urgency.NOTICE)
+                self._backlog.looked(self._site.vms, waiting, now)
                 free = await asyncio.to_thread(self._free)
-                self._room.measured((await self._journal.totals()).size, free, now.monotonic)
+                waits = max(((now.utc - each.arrived).total_seconds() for each in waiting), default=0.0)
+                self._room.measured((await self._journal.totals()).size, free, now.monotonic, waits)
             self._unseen = False
         except Fenced:
             raise

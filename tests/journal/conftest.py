@@ -101,13 +101,13 @@ async def journal(bench: Bench) -> SqliteJournal:
 
 
 async def claim(journal: SqliteJournal, limit: int = 1, least: Urgency = Urgency.NOTICE) -> list[LaneHead]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         return list(await journal.claim(journal.lease, VMS, least, now(), limit))
 
 
 async def until(met: Callable[[], bool]) -> None:
     """Let the loop turn until something is so."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not met():
             await asyncio.sleep(0)
 

@@ -84,6 +84,50 @@ async def test_what_is_being_claimed_does_not_end_for_the_budget_either(bench: B
     assert totals.deliveries["expired"] == len(ended)
 
 
+async def test_what_a_lane_goes_on_with_does_not_end_for_the_budget_in_the_same_batch(bench: Bench) -> None:
+    journal = await bench.open(budgets={VMS: {Urgency.NOTICE: 5_000}})
+    made = [decision(detail=b"x" * 1000) for _ in range(3)]
+    await asyncio.gather(*(journal.commit(each) for each in made))
+    [head] = await claim(journal)
+    settling = asyncio.create_task(journal.settle(head, DONE, now(), True))
+    await asyncio.sleep(0)  # its outcome, and the begun mark of the next, are in the batch that goes over the budget
+    await asyncio.gather(*(journal.commit(decision(detail=b"x" * 1000)) for _ in range(4)))
+    following = await settling
+    assert following is not None
+    assert event_of(following) == made[1].events[0].id
+    [begun] = await deliveries(journal, DeliveryState.BEGUN)
+    assert begun.event == made[1].events[0].id
+    await drained(journal, following)
+    totals = await journal.totals()
+    ended = await deliveries(journal, DeliveryState.EXPIRED)
+    assert totals.deliveries["expired"] == len(ended) > 0
+    assert totals.deliveries["delivered"] == 7 - len(ended)
+    assert totals.deliveries["pending"] == totals.deliveries["begun"] == 0
+    assert not totals.open_bytes
+
+
+async def drained(journal: SqliteJournal, head: LaneHead) -> None:
+    async for _ in drain(journal, head):
+        pass
+
+
+async def test_a_lane_goes_on_behind_what_a_budget_is_just_ending(bench: Bench) -> None:
+    journal = await bench.open(cached=1)
+    made = [decision(detail=b"x" * 1000) for _ in range(6)]
+    await asyncio.gather(*(journal.commit(each) for each in made))
+    bench.disk.hold()
+    journal.set_budgets({VMS: {Urgency.NOTICE: 4_000}})
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # the batch that ends the oldest is on its way, and the table still shows them
+    claiming = asyncio.create_task(claim(journal))
+    await asyncio.sleep(0)
+    bench.disk.release()
+    [head] = await claiming
+    ended = len(await deliveries(journal, DeliveryState.EXPIRED))
+    assert ended > 1
+    assert event_of(head) == made[ended].events[0].id
+
+
 async def test_a_budget_made_smaller_is_heard_and_one_that_failed_to_write_is_tried_again(
     bench: Bench, journal: SqliteJournal
 ) -> None:

@@ -87,9 +87,29 @@ async def test_nothing_is_purged_while_a_backup_reads_and_its_copy_is_gone_after
     rest = b"".join([piece async for piece in pieces])
     assert await journal.purge(now(60).utc.timestamp()) > 0
     assert (await put_back(first + rest, bench.folder / "again")).missing == 0
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while list((bench.folder / "journal").glob("backup-*")):
             await asyncio.sleep(0.01)
+
+
+async def test_a_backup_begun_while_something_is_being_removed_has_every_picture_of_its_tables(
+    bench: Bench, journal: SqliteJournal
+) -> None:
+    await journal.commit(decision(pictures=(PICTURE,), at=now(-40 * 86400.0)))
+    (head,) = await claim(journal)
+    await journal.settle(head, DONE, now(), False)
+    await journal.commit(decision(pictures=(PICTURE,)))
+    bench.disk.hold()
+    purging = asyncio.create_task(journal.purge(now(-86400.0).utc.timestamp()))
+    await asyncio.sleep(0)
+    pieces = journal.backup("0.1.0")
+    beginning = asyncio.ensure_future(anext(pieces))
+    await asyncio.wait([beginning], timeout=0.3)  # the tables would be copied by now, with what is just being removed
+    bench.disk.release()
+    assert await purging == 2
+    tape = await beginning + b"".join([piece async for piece in pieces])
+    done = await put_back(tape, bench.folder / "again")
+    assert (done.pictures, done.missing) == (1, 0)
 
 
 async def test_a_copy_that_a_killed_process_left_is_removed_at_the_next_opening(bench: Bench) -> None:

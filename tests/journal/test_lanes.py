@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from bridge.journal.contract import DeliveryRecord, JournalError, LaneHead, Parked, Query
-from bridge.journal.sqlite import SqliteJournal
+from bridge.journal.contract import DeliveryRecord, Fenced, JournalError, LaneHead, Parked, Query
+from bridge.journal.sqlite import SqliteJournal, schema
 from bridge.model import (
     Ambiguous,
     Blocked,
@@ -32,7 +32,7 @@ LATER = Retry("busy", after=3600.0)
 async def settle(
     journal: SqliteJournal, head: LaneHead, outcome: Outcome = DONE, begin_next: bool = False
 ) -> LaneHead | None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         return await journal.settle(head, outcome, now(), begin_next)
 
 
@@ -348,6 +348,47 @@ async def test_outcomes_are_written_again_after_a_failure(bench: Bench, journal:
     bench.disk.fill(times=2)
     await journal.park(Parked(VMS, CAMERA, "token refused", datetime.now(UTC)))
     assert (await journal.totals()).deliveries["delivered"] == 2
+
+
+async def test_a_disk_that_goes_on_failing_is_asked_less_and_less_often(bench: Bench, journal: SqliteJournal) -> None:
+    await asyncio.gather(*(journal.commit(decision(sensor=sensor)) for sensor in ("a", "b")))
+    [head] = await claim(journal)
+    bench.disk.fill(times=4)
+    began = asyncio.get_running_loop().time()
+    claiming = asyncio.create_task(claim(journal))
+    await settle(journal, head)
+    await claiming
+    took = asyncio.get_running_loop().time() - began
+    assert bench.disk.failures == 0
+    assert took >= 0.1 + 0.2 + 0.4  # the first time it is tried again at once
+
+
+async def test_half_a_character_of_a_vms_costs_nobody_anything(journal: SqliteJournal) -> None:
+    await journal.commit(decision())
+    [head] = await claim(journal)
+    settling = asyncio.create_task(settle(journal, head, Delivered("r\ud83dé", note="\udc00")))
+    await asyncio.sleep(0)
+    await journal.commit(decision(sensor="another"))  # in one batch with it
+    assert await settling is None
+    [row] = await deliveries(journal, DeliveryState.DELIVERED)
+    assert (row.remote_id, row.why) == ("r?é", "?")
+
+
+async def test_who_is_told_to_end_while_an_outcome_could_not_be_written_ends(
+    bench: Bench, journal: SqliteJournal
+) -> None:
+    await journal.commit(decision())
+    [head] = await claim(journal)
+    thief = schema.connect(bench.folder / "journal", cache=256)
+    schema.next_epoch(thief, journal.lease.name, "there")
+    thief.close()
+    settling = asyncio.create_task(journal.settle(head, DONE, now(), True))
+    await asyncio.sleep(0)
+    told = journal.commit(decision())  # in one batch with the outcome, and told first
+    told.add_done_callback(lambda _: settling.cancel())
+    with pytest.raises(asyncio.CancelledError):
+        await settling
+    assert isinstance(told.exception(), Fenced)
 
 
 async def test_a_claim_survives_failed_commits(bench: Bench, journal: SqliteJournal) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,8 +23,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from bridge.journal.contract import LaneHead, Parked, Undone
+from bridge.journal.contract import DeliveryRecord, LaneHead, Parked, Query, Undone
 from bridge.journal.sqlite import SqliteJournal
+from bridge.journal.sqlite.budget import WHY
 from bridge.model import (
     Ambiguous,
     CameraId,
@@ -343,8 +345,52 @@ class JournalMachine(RuleBasedStateMachine):
         self.sums_are_those_of_the_model()
 
 
-def _machine(examples: int, steps: int) -> Any:
-    machine: Any = type("Machine", (JournalMachine,), {})
+class BudgetMachine(JournalMachine):
+    """The same with a budget: what it ends is read from the table after each step, and is nothing that was begun."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spent: Counter[tuple[EventId, Lane]] = Counter()
+
+    @rule(limit=st.sampled_from([1_500, 4_000, 10**6]))
+    def set_budget(self, limit: int) -> None:
+        self.journal.set_budgets({VMS: dict.fromkeys(Urgency, limit)})
+        self.run(self.journal.unpark(VmsId("nobody's"), None))  # any write: it is heard by then
+
+    def take_off(self, head: LaneHead) -> None:
+        """A batch that failed while it ended something has its lanes read anew: what a claim left behind, too."""
+        first = self.lanes[head.lane][0]
+        first.unsure = first.unsure or first.returned
+        super().take_off(head)
+
+    async def ended_by_it(self) -> Counter[tuple[EventId, Lane]]:
+        found: Counter[tuple[EventId, Lane]] = Counter()
+        query = Query(what="deliveries", states=(DeliveryState.EXPIRED,), limit=100_000)
+        async for each in self.journal.read(query):
+            if isinstance(each, DeliveryRecord) and each.why == WHY:
+                found[each.event, Lane(each.sensor, each.camera, each.urgency)] += 1
+        return found
+
+    @invariant()
+    def sums_are_those_of_the_model(self) -> None:
+        if hasattr(self, "journal"):
+            found = self.run(self.ended_by_it())
+            for event, lane in (found - self.spent).elements():
+                [place] = [place for place, told in enumerate(self.lanes[lane]) if told.event == event]
+                assert place > 0 or lane not in self.flying, "what is begun does not end"
+                del self.lanes[lane][place]
+                self.ended[DeliveryState.EXPIRED] += 1
+            self.spent = found
+        super().sums_are_those_of_the_model()
+
+    def drain(self) -> None:
+        self.set_budget(10**6)
+        self.sums_are_those_of_the_model()
+        super().drain()
+
+
+def _machine(examples: int, steps: int, base: type[JournalMachine] = JournalMachine) -> Any:
+    machine: Any = type("Machine", (base,), {})
     machine.TestCase.settings = settings(
         max_examples=examples, stateful_step_count=steps, suppress_health_check=list(HealthCheck)
     )
@@ -352,4 +398,6 @@ def _machine(examples: int, steps: int) -> Any:
 
 
 TestJournalMachine = _machine(25, 30)
+TestBudgetMachine = _machine(15, 30, BudgetMachine)
 TestJournalMachineAtLength = pytest.mark.timeout(3600)(pytest.mark.slow(_machine(1000, 50)))
+TestBudgetMachineAtLength = pytest.mark.timeout(3600)(pytest.mark.slow(_machine(300, 50, BudgetMachine)))

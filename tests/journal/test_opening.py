@@ -15,6 +15,7 @@ import pytest
 from bridge.clock import SystemClock
 from bridge.journal.contract import DeliveryRecord, EventRecord, Fenced, JournalError, Query
 from bridge.journal.sqlite import OfflineJournal, SqliteJournal, schema
+from bridge.journal.sqlite.facts import Facts
 from bridge.model import DeliveryState, Rejected, SiteId, Urgency
 from tests.journal.conftest import Bench, claim
 from tests.journal.making import VMS, decision, now
@@ -86,6 +87,16 @@ async def test_another_sites_journal_is_refused(bench: Bench, journal: SqliteJou
     await bench.open()  # the lock was let go
 
 
+async def test_another_sites_journal_of_an_older_program_stays_as_it_is(tmp_path: Path) -> None:
+    connection = schema.connect(tmp_path, cache=256)
+    schema.migrate(connection, schema.MIGRATIONS[:1])
+    schema.check_site(connection, "harbour")
+    with pytest.raises(JournalError, match="belongs to site"):
+        await SqliteJournal.open(tmp_path, site=SiteId("depot"), node="here", clock=SystemClock())
+    assert schema.version_of(connection) == 1  # its own program goes on with it
+    connection.close()
+
+
 async def test_a_newer_journal_is_refused_with_what_to_do(bench: Bench, journal: SqliteJournal) -> None:
     await bench.close(journal)
     connection = sqlite3.connect(bench.folder / "journal" / schema.DATABASE)
@@ -124,6 +135,21 @@ async def test_pictures_without_their_message_are_swept_at_opening(bench: Bench,
     assert await after.media(made.message.media[0].media.id) == b"plate"
 
 
+async def test_what_a_file_server_puts_among_the_pictures_stops_nothing(bench: Bench, journal: SqliteJournal) -> None:
+    await journal.commit(made := decision(pictures=(b"plate",), at=now(-40 * 86400.0)))
+    [picture] = (bench.folder / "journal" / "media").glob("*/*")
+    for place in (picture.parent, picture.parent.parent):
+        (place / "@eaDir").mkdir()
+    await bench.close(journal)
+    again = await bench.open()
+    assert await again.media(made.events[0].media[0].id) == b"plate"
+    [head] = await claim(again)
+    await again.settle(head, Rejected("no"), now(), False)
+    await again.commit(decision())
+    assert await again.purge(now(-30 * 86400.0).utc.timestamp()) == 2
+    assert not picture.exists()
+
+
 async def test_closing_writes_what_is_queued(bench: Bench, journal: SqliteJournal) -> None:
     futures = [journal.commit(decision()) for _ in range(600)]
     await bench.close(journal)
@@ -131,6 +157,24 @@ async def test_closing_writes_what_is_queued(bench: Bench, journal: SqliteJourna
     assert (await (await bench.open()).totals()).messages == 600
     with pytest.raises(JournalError, match="closed"):
         journal.commit(decision())
+
+
+async def test_a_journal_that_cannot_be_closed_in_order_lets_its_folder_go_and_tells_those_who_wait(
+    bench: Bench, journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = asyncio.create_task(journal.claim(journal.lease, VMS, Urgency.NOTICE, now(), 1))
+    await asyncio.sleep(0)
+
+    def damaged(*_: object) -> None:
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    monkeypatch.setattr(Facts, "merge_all", damaged)
+    with pytest.raises(sqlite3.DatabaseError):
+        await bench.close(journal)
+    with pytest.raises(JournalError, match="closed"):
+        await asyncio.wait_for(waiting, 30)
+    monkeypatch.undo()
+    await bench.open()
 
 
 async def test_a_closed_journal_tells_those_who_wait(bench: Bench, journal: SqliteJournal) -> None:

@@ -126,6 +126,19 @@ def test_a_journal_that_does_not_grow_has_room_for_ever_and_a_full_one_none(cond
     assert [each.key for each in conditions.held()] == ["buffer journal"]
 
 
+def test_a_journal_of_what_was_delivered_makes_room_by_itself_and_is_short_only_when_a_vms_is_long_away(
+    conditions: Conditions,
+) -> None:
+    room = Room(conditions, disk_low=MIB, buffer_short=3600.0, limit=GIB, reserve=64 * MIB)
+    for minute in range(60):
+        room.measured((900 + 2 * minute) * MIB, 100 * GIB, minute * 60.0, waits=30.0)
+        assert not conditions.held()
+    room.measured(1020 * MIB, 100 * GIB, 3600.0, waits=2 * 3600.0)
+    assert [each.type for each in conditions.held()] == ["buffer.short"]
+    room.measured(1020 * MIB, 65 * MIB, 3660.0, waits=0.0)
+    assert conditions.held(), "the disk is another matter"
+
+
 def waiting(clock: HandClock, age: float, urgency: Urgency, event: str = "e1") -> Oldest:
     arrived = clock.now().utc - timedelta(seconds=age)
     return Oldest(

@@ -151,3 +151,22 @@ def test_durations_read_as_people_say_them() -> None:
     assert [spoken(each) for each in (30.0, 90.0, 600.0, 5400.0, 7200.0, 86400.0)] == [
         "30 s", "90 s", "10 min", "90 min", "2 h", "1 d",
     ]  # fmt: skip
+
+
+def test_a_link_that_flaps_for_days_is_remembered_once() -> None:
+    ears = Ears(10, limit=7 * 86400.0)
+    for _ in range(1000):
+        ears.clock.seconds += 5.0
+        ears.silence.grace(ears.names, ears.clock.now())
+        ears.silence.look(ears.clock.now())
+    assert len(ears.silence._due) == 10
+
+
+def test_who_could_not_be_heard_gets_all_its_time_from_when_it_could() -> None:
+    ears = Ears(1)
+    ears.passes(500)
+    ears.silence.grace(ears.names, ears.clock.now())
+    ears.passes(599)
+    assert ears.wrong() == []
+    ears.passes(1 + GATHERED)
+    assert ears.wrong() == ["silent door-000"]

@@ -22,6 +22,7 @@ import msgspec
 
 from bridge.journal.contract import Full, JournalError
 from bridge.journal.sqlite import schema
+from bridge.journal.sqlite.lanes import UNREADABLE
 from bridge.journal.sqlite.limits import FreeSpace, free_bytes
 from bridge.journal.sqlite.lock import LOCK, FolderLock
 from bridge.journal.sqlite.media import FOLDER, path_of, sync_folder
@@ -106,7 +107,11 @@ def _manifest(connection: sqlite3.Connection, at: datetime, program: str) -> Man
 def _files(connection: sqlite3.Connection, folder: Path, copy: Path) -> Iterator[tuple[str, Path]]:
     yield schema.DATABASE, copy
     for (packed,) in connection.execute("SELECT media FROM message WHERE media IS NOT NULL ORDER BY seq"):
-        for media in _MEDIA.decode(packed):
+        try:
+            pictures = _MEDIA.decode(packed)
+        except UNREADABLE:  # nobody can find them by it
+            continue
+        for media in pictures:
             path = path_of(folder, media)
             yield f"{FOLDER}/{path.parent.name}/{path.name}", path
 

@@ -63,6 +63,7 @@ class Budget:
         expirations: Expirations,
     ) -> None:
         passed = expirations.passed[queue]
+        begins = {seq for _, _, seq in rows.begins}
         while over > 0:
             found = connection.execute(_OLDEST, (passed, queue[0], int(queue[1]), _PAGE)).fetchall()
             for seq, size, lane_id in found:
@@ -70,8 +71,8 @@ class Budget:
                     break
                 passed = seq
                 lane = lanes.by_id(lane_id)
-                if lane.current is not None and lane.current.seq == seq:
-                    continue  # claimed: its begun mark waits for the next batch
+                if seq in begins or (lane.current is not None and lane.current.seq == seq):
+                    continue  # claimed: its begun mark is in this batch, or waits for the next
                 rows.settles.append((EXPIRED, None, None, now, "", WHY, False, seq))
                 rows.sums.move(PENDING, EXPIRED)
                 rows.sums.load(queue, -size)

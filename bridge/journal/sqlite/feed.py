@@ -6,6 +6,7 @@ newest row is never removed (``retention``), so that no number is given twice.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sqlite3
@@ -14,8 +15,11 @@ from collections.abc import Callable
 import msgspec
 
 from bridge.journal.contract import Fed, FeedGap, FeedPage
+from bridge.journal.sqlite.lanes import UNREADABLE
 from bridge.journal.sqlite.rows import Rows
 from bridge.model import CameraId, Position, SensorEvent
+
+log = logging.getLogger("bridge.journal")
 
 MOST_BYTES = 2**20
 """Of events in one page; the page's last one may go beyond."""
@@ -52,10 +56,14 @@ def page(connection: sqlite3.Connection, name: str, after: str | None, limit: in
             if after is not None and not foreign:
                 gap = FeedGap(after, _written(name, min(row - 1, removed)), "removed by the journal's retention")
         at = row
-        event = _EVENT.decode(packed)
+        size += len(packed)
+        try:
+            event = _EVENT.decode(packed)
+        except UNREADABLE as error:
+            log.error("event %d cannot be read and is passed over: %s", row, error)  # noqa: TRY400
+            continue
         if not event.withheld:
             records.append((row, event))
-        size += len(packed)
         if size >= MOST_BYTES:
             break
     rows.close()  # or it would hold the log's tail for as long as it is open

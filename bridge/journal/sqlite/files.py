@@ -49,6 +49,8 @@ class Opened:
             remove_copies(folder)
             self.writer = self._connect(8192)
             schema.prepare(self.writer, checkpoint_pages=checkpoint_pages * BACKSTOP)
+            if schema.version_of(self.writer):
+                schema.check_site(self.writer, site)  # before another site's is changed
             schema.migrate(self.writer)
             schema.check_site(self.writer, site)
             self.feed_name = feed.name_of(self.writer)

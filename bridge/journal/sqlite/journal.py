@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from bridge.clock import Clock
 from bridge.journal.contract import (
     FeedPage,
@@ -73,6 +75,8 @@ OnExpired = Callable[[VmsId, Urgency, int], None]
 _SMALL = 256  # facts of a sensor that are read on the loop; more are read in the reader's thread
 _CLOSING = 5.0
 _COUNT_FACTS_EVERY = 60.0
+_MORE_SETTLED, _FUTILE = 100, 600.0
+FINAL = (DeliveryState.DELIVERED, DeliveryState.EXPIRED, DeliveryState.DEAD)
 
 
 class SqliteJournal:
@@ -109,6 +113,9 @@ class SqliteJournal:
         self._free_space = free_space
         self._reserve = settings.reserve
         self._backups = 0
+        self._purging = asyncio.Lock()
+        self._look_again = 0, 0.0
+        """After there was nothing to make room with: once so many are settled, or at that time of the loop."""
         self._room = Room(opened.folder, opened.reader, opened.ledger, settings, free_space)
         self._reader = Reader(opened.thread_reader, opened.folder)
         self._writer = Writer(
@@ -267,7 +274,8 @@ class SqliteJournal:
         try:
             return await future
         except asyncio.CancelledError:
-            following = future.result() if future.done() and not future.cancelled() else None
+            written = future.done() and not future.cancelled() and future.exception() is None
+            following = future.result() if written else None
             if following is not None:
                 self._claims.give_back([self._claims.claimed[following.ref]])
             raise
@@ -337,18 +345,42 @@ class SqliteJournal:
 
     async def purge(self, older_than: float, limit: int = 10_000) -> int:
         """Remove up to ``limit`` settled events and messages that arrived before ``older_than`` (epoch seconds), with
-        their pictures, and facts that have expired. In small batches, between which others write; how many went."""
+        their pictures, and facts that have expired; younger ones too, the oldest first, while the journal takes nearly
+        all it may. In small batches, between which others write; how many went. Raises JournalError."""
         self._refuse_if_fenced()
-        if self._backups:  # what a backup has in its tables it also has to find
+        async with self._purging:
+            if self._backups:  # what a backup has in its tables it also has to find
+                return 0
+            self._dead_seen = -1
+            now = self._clock.now().utc.timestamp()
+            try:
+                removed = await self._purge.run(older_than, limit, now)
+                return removed + await self._make_room(now - older_than, now)
+            except (sqlite3.Error, OSError, msgspec.MsgspecError) as failure:
+                raise JournalError(f"what is old could not be removed: {failure}") from failure
+
+    async def _make_room(self, retention: float, now: float) -> int:
+        short = self._room.running_short()
+        deliveries = self._ledger.deliveries()
+        settled = sum(deliveries[state.value] for state in FINAL)
+        if short is None or (settled < self._look_again[0] and self._loop.time() < self._look_again[1]):
             return 0
-        self._dead_seen = -1
-        return await self._purge.run(older_than, limit, self._clock.now().utc.timestamp())
+        removed, kept_for = await self._purge.make_room(retention, short, now)
+        if removed:
+            log.warning(
+                "the journal took nearly all it may: %d records went before their time, those older than %.1f h; "
+                "raise its limit to keep them longer", removed, kept_for / 3600,
+            )  # fmt: skip
+        else:
+            self._look_again = settled + _MORE_SETTLED, self._loop.time() + _FUTILE
+        return removed
 
     async def backup(self, program: str) -> AsyncIterator[bytes]:
         """The journal as it is now, piece by piece (see ``backup``), while it goes on. Raises Full, JournalError."""
         pieces = tape_of(self._opened.folder, program, self._reserve, self._free_space)
         thread = ThreadPoolExecutor(1, thread_name_prefix="journal-backup")
-        self._backups += 1
+        async with self._purging:  # what is being removed is not in it, pictures and all
+            self._backups += 1
         try:
             while (piece := await self._loop.run_in_executor(thread, next, pieces, None)) is not None:
                 yield piece
@@ -441,15 +473,19 @@ class SqliteJournal:
         self._lanes.on_timed = _no_sleeper
         await self._writer.drain(_CLOSING)
         self._writer.closing = True  # from here on the connection is no longer the loop's
-        await asyncio.to_thread(self._stop)
-        self._writer.tell(JournalError("the journal has been closed"))
+        try:
+            await asyncio.to_thread(self._stop)
+        finally:
+            self._writer.tell(JournalError("the journal has been closed"))
 
     def _stop(self) -> None:
-        self._writer.stop()
-        if self._writer.fenced is None:
-            self._opened.merge_facts(self._clock)
-        self._reader.close()
-        self._opened.abandon()
+        try:
+            self._writer.stop()
+            if self._writer.fenced is None:
+                self._opened.merge_facts(self._clock)
+        finally:  # whatever the disk says, the folder is let go
+            self._reader.close()
+            self._opened.abandon()
 
 
 def totals_of(opened: Opened, size: int) -> Totals:

@@ -37,6 +37,10 @@ _REMOTE_ID = (
 )
 
 
+UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError)
+"""What decoding a row raises that a fault of the disk, or another version of this program, has left."""
+
+
 def _nobody() -> None: ...
 
 
@@ -92,6 +96,8 @@ class Lanes:
     def __init__(self, connection: sqlite3.Connection, clock: Clock, cap: int = CAP) -> None:
         self.on_timed: Callable[[], None] = _nobody
         """Called when a lane begins to wait for a time: ``next_ready`` may have changed."""
+        self.on_unreadable: Callable[[LaneQueue, int, str], None] = lambda lane, seq, why: None
+        """Told of a delivery whose event cannot be read; its lane goes on without it."""
         self._connection = connection
         self._clock = clock
         self._cap = cap
@@ -226,7 +232,7 @@ class Lanes:
 
     def pop(self, lane: LaneQueue) -> Entry | None:
         """Take the first delivery out of the window, read anew when it ran dry."""
-        if not lane.window and lane.more:
+        while not lane.window and lane.more:  # again, when all that was read is just ending
             self._refill(lane)
         if not lane.window:
             return None
@@ -277,7 +283,12 @@ class Lanes:
             lane.loaded = seq
             if seq in self.expiring:
                 continue
-            entry = Entry(seq, lane, _EVENT.decode(packed), 0, bool(amend), size)
+            try:
+                event = _EVENT.decode(packed)
+            except UNREADABLE as error:
+                self.on_unreadable(lane, seq, str(error))
+                continue
+            entry = Entry(seq, lane, event, 0, bool(amend), size)
             entry.state = state
             entry.attempts = attempts
             entry.ambiguous = state == BEGUN

@@ -18,6 +18,8 @@ FreeSpace = Callable[[Path], int]
 LOOK_EVERY = 0.5
 QUEUED_DECISIONS = 4096
 QUEUED_BYTES = 64 * 2**20
+SHORT, ENOUGH = 0.95, 0.9
+"""Of ``limit``: above the first share what is settled goes before its time, until the second is reached."""
 _COPIES = 2  # what a decision takes stands in the log first and in the tables later
 
 
@@ -107,12 +109,26 @@ class Room:
 
     def taken(self) -> int:
         """Bytes of the journal: rows, log and pictures. Freed pages count as free, they are used again."""
+        return self._kept() + self._log()
+
+    def running_short(self) -> Callable[[], bool] | None:
+        """When nearly all is taken that may be: says whether it still is, of rows and pictures, for the log comes and
+        goes."""
+        log = self._log()
+        if self._kept() + log <= self._limit * SHORT:
+            return None
+        enough = max(self._limit * ENOUGH - log, self._limit / 2)
+        return lambda: self._kept() > enough
+
+    def _kept(self) -> int:
         row = self._connection.execute(
             "SELECT (page_count - freelist_count) * page_size "
             "FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
         ).fetchone()
+        return int(row[0]) + self._ledger.value(MEDIA_BYTES)
+
+    def _log(self) -> int:
         try:
-            log = (self._folder / f"{DATABASE}-wal").stat().st_size
+            return (self._folder / f"{DATABASE}-wal").stat().st_size
         except FileNotFoundError:
-            log = 0
-        return int(row[0]) + log + self._ledger.value(MEDIA_BYTES)
+            return 0

@@ -7,6 +7,7 @@ picture is read from its name. A file without its message's row (a crash between
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ FOLDER = "media"
 SWEPT_DAYS = 2
 SWEPT_WHOLE = 10_000
 _OPEN_AT_ONCE = 32
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/gif": "gif", "image/webp": "webp", "image/bmp": "bmp"}
 
 
@@ -92,9 +94,14 @@ def pictures_of(folder: Path, kept: Iterable[KeptMedia]) -> list[tuple[Path, byt
     return [(path_of(folder, each.media), each.data) for each in kept]
 
 
+def days_in(folder: Path) -> list[Path]:
+    """The day folders, and nothing that others put beside them: file servers make folders of their own everywhere."""
+    return [each for each in (folder / FOLDER).iterdir() if _DAY.fullmatch(each.name) and each.is_dir()]
+
+
 def sweep(connection: sqlite3.Connection, folder: Path) -> int:
     """Remove orphans in the newest day folders, in all of them while there are few files; how many went."""
-    days = sorted((each for each in (folder / FOLDER).iterdir() if each.is_dir()), reverse=True)
+    days = sorted(days_in(folder), reverse=True)
     swept = seen = 0
     for index, day in enumerate(days):
         if index >= SWEPT_DAYS and seen >= SWEPT_WHOLE:
@@ -109,7 +116,7 @@ def remove_orphans(connection: sqlite3.Connection, day: Path, names: Sequence[st
     """Unlink those of ``names`` whose message has no row; how many."""
     removed = 0
     for start in range(0, len(names), 500):
-        owners = {name: name.rsplit(".", 2)[0] for name in names[start : start + 500]}
+        owners = {name: name.rsplit(".", 2)[0] for name in names[start : start + 500] if name.count(".") > 1}
         wanted = sorted(set(owners.values()))
         marks = ",".join("?" * len(wanted))
         rows = connection.execute(f"SELECT id FROM message WHERE id IN ({marks})", wanted)  # noqa: S608 - only marks

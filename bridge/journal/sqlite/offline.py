@@ -46,7 +46,7 @@ def _connect(folder: Path) -> sqlite3.Connection:
     refuse_if_held(folder)
     connection = schema.connect(folder, cache=1024, readonly=True)
     try:
-        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        version = schema.version_of(connection)
     except sqlite3.DatabaseError as failure:
         connection.close()
         raise JournalError(f"the journal in {folder} cannot be read: {failure}") from failure

@@ -1,4 +1,5 @@
-"""What people do to the journal: park, unpark, replay, drop. Each returns a write for one batch."""
+"""What people do to the journal: park, unpark, replay, drop; and what nobody can send is given up. Each returns a
+write for one batch."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import sqlite3
 from collections.abc import Callable
 
 from bridge.journal.contract import Parked
+from bridge.journal.sqlite.ledger import Backlog
 from bridge.journal.sqlite.quarantine import Origins
 from bridge.journal.sqlite.rows import Recorder, Rows
 from bridge.journal.sqlite.schema import DEAD, EXPIRED, PENDING
@@ -50,6 +52,22 @@ def drop_dead(event: EventId, camera: CameraId, why: str, now: Instant) -> Calla
             )
             rows.sums.move(DEAD, EXPIRED)
         return len(dead)
+
+    return write
+
+
+def give_up(queue: Backlog, seq: int, why: str, now: Instant) -> Callable[[sqlite3.Connection, Rows], None]:
+    """A delivery that cannot be sent by anybody is dead."""
+
+    def write(connection: sqlite3.Connection, rows: Rows) -> None:
+        found = connection.execute("SELECT state, size FROM delivery WHERE seq = ? AND state < 2", (seq,)).fetchone()
+        if found is not None:
+            connection.execute(
+                "UPDATE delivery SET state = ?, why = ?, settled_at = ? WHERE seq = ?",
+                (DEAD, why, now.utc.timestamp(), seq),
+            )
+            rows.sums.move(found[0], DEAD)
+            rows.sums.load(queue, -found[1])
 
     return write
 

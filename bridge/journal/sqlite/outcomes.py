@@ -20,7 +20,7 @@ def conclude(settling: Settling, rows: Rows, lanes: Lanes) -> None:
     remote_id, why = "", ""
     match outcome:
         case Delivered():
-            state, remote_id, why = DELIVERED, outcome.remote_id, outcome.note
+            state, remote_id, why = DELIVERED, _text(outcome.remote_id), outcome.note
             if not entry.amend:
                 lanes.remember(entry, remote_id)
         case Rejected():
@@ -44,7 +44,7 @@ def conclude(settling: Settling, rows: Rows, lanes: Lanes) -> None:
             after if after else None,
             now if settling.final else None,
             remote_id,
-            why,
+            _text(why),
             settling.possible_duplicate,
             entry.seq,
         )
@@ -52,6 +52,12 @@ def conclude(settling: Settling, rows: Rows, lanes: Lanes) -> None:
     rows.sums.move(entry.state, state)
     if settling.final:
         rows.sums.load((lane.vms, lane.lane.urgency), -entry.size)
+
+
+def _text(said: str) -> str:
+    """Half a surrogate pair, which a VMS may say, is no character that the table would take: the batch would fail, and
+    with it what others handed in."""
+    return said if said.isascii() else said.encode("utf-8", "replace").decode("utf-8")
 
 
 def rest_of(settling: Settling) -> float:

@@ -6,6 +6,7 @@ often. So the verdicts of each piece stand here until the last comes.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,11 +14,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bridge.journal.contract import MessageRecord, Undecided
+from bridge.journal.sqlite.lanes import UNREADABLE
 from bridge.journal.sqlite.ledger import MEDIA_BYTES
 from bridge.model import EventId, Media, Message, MessageId, Piece, Verdict
 
 if TYPE_CHECKING:
     from bridge.journal.sqlite.rows import Rows
+
+log = logging.getLogger("bridge.journal")
 
 _ENCODE = msgspec.msgpack.Encoder().encode
 _MESSAGE = msgspec.msgpack.Decoder(Message)
@@ -71,7 +75,11 @@ def next_undecided(connection: sqlite3.Connection, after: MessageId | None) -> U
         for (message,) in connection.execute(_MESSAGES, (after or "",)):
             row = connection.execute("SELECT verdicts, media, packed FROM message WHERE id = ?", (message,)).fetchone()
             if row is not None:
-                return _undecided(MessageId(message), row, connection.execute(_OF, (message,)).fetchall())
+                pieces = connection.execute(_OF, (message,)).fetchall()
+                try:
+                    return _undecided(MessageId(message), row, pieces)
+                except UNREADABLE as error:  # nobody can go on with it; the others are not to wait for it
+                    log.error("message %s is decided in part and cannot be read: %s", message, error)  # noqa: TRY400
         return None
     finally:
         connection.execute("ROLLBACK")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from bridge.model import Decision, Fate, Piece
+from bridge.model import Decision, Fate
 
 if TYPE_CHECKING:
     from bridge.journal.sqlite.rows import Rows
@@ -29,7 +29,7 @@ class Origins:
     def admit(self, rows: Rows, decision: Decision, arrived: float) -> bool:
         """Add the quarantined items there is room for; whether the message is worth keeping for anything."""
         any_kept = False
-        message = _message_of(decision)
+        message = decision.about or ""
         for item in decision.quarantined:
             origin = item.origin if item.origin in self._kept or len(self._kept) < ORIGINS else OTHERS
             kept, dropped = rows.origins.get(origin, (0, 0))
@@ -55,6 +55,23 @@ class Origins:
             rows.origins[origin] = (kept - 1, dropped)
         return len(gone)
 
+    def tidy(self, connection: sqlite3.Connection, rows: Rows) -> list[str]:
+        """Once half of the places for senders are taken, give those of senders of whom nothing is kept any more to
+        others, or a port that strangers find would in time have none for a new device. What they were counted goes to
+        the ``OTHERS``. Returns whose; ``forgotten`` has to be told once that is durable."""
+        if len(self._kept) <= ORIGINS // 2:
+            return []
+        found = connection.execute("SELECT origin, kept, dropped FROM quarantine_origin WHERE kept <= 0").fetchall()
+        gone = [row for row in found if row[0] != OTHERS and row[0] not in rows.origins]
+        connection.executemany("DELETE FROM quarantine_origin WHERE origin = ?", [row[:1] for row in gone])
+        kept, dropped = rows.origins.get(OTHERS, (0, 0))
+        rows.origins[OTHERS] = (kept + sum(row[1] for row in gone), dropped + sum(row[2] for row in gone))
+        return [row[0] for row in gone]
+
+    def forgotten(self, origins: Sequence[str]) -> None:
+        for origin in origins:
+            del self._kept[origin], self._dropped[origin]
+
     def apply(self, added: Mapping[str, tuple[int, int]]) -> None:
         for origin, (kept, dropped) in added.items():
             self._kept[origin] = self._kept.get(origin, 0) + kept
@@ -72,10 +89,3 @@ class Origins:
                 "kept = kept + excluded.kept, dropped = dropped + excluded.dropped",
                 [(origin, kept, dropped) for origin, (kept, dropped) in added.items()],
             )
-
-
-def _message_of(decision: Decision) -> str:
-    named = decision.message or decision.piece
-    if named is None:
-        return ""
-    return named.message if isinstance(named, Piece) else named.id

@@ -9,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from bridge.journal.contract import Query, Record
+import msgspec
+
+from bridge.journal.contract import JournalError, Query, Record
 from bridge.journal.sqlite import reads
 from bridge.model import MediaId
 
@@ -25,7 +27,11 @@ class Reader:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal-read")
 
     async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, question, self._connection)
+        """Raises JournalError for what the disk, or a row that cannot be read, would raise; OSError of pictures."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, question, self._connection)
+        except (sqlite3.Error, msgspec.MsgspecError) as failure:
+            raise JournalError(f"the journal could not be read: {failure}") from failure
 
     async def read(self, query: Query) -> AsyncIterator[Record]:
         """The records of a query, a page at a time; what is written meanwhile may or may not be among them."""

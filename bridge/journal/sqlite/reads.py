@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from bridge.journal.contract import (
     StateRow,
 )
 from bridge.journal.sqlite.facts import Changes, Name, Value
+from bridge.journal.sqlite.lanes import UNREADABLE
 from bridge.journal.sqlite.media import path_of
 from bridge.model import (
     Action,
@@ -42,6 +44,8 @@ from bridge.model import (
     Verdict,
     VmsId,
 )
+
+log = logging.getLogger("bridge.journal")
 
 PAGE = 200
 STATES = tuple(DeliveryState)
@@ -87,7 +91,12 @@ def page(connection: sqlite3.Connection, query: Query, after: int | None, limit:
     values = [value for _, each in conditions for value in each]
     rows = connection.execute(sql, (*values, limit)).fetchall()
     make = _MAKE[query.what]
-    records = [make(found) for found in rows]
+    records = []
+    for found in rows:
+        try:
+            records.append(make(found))
+        except UNREADABLE as error:  # what stands behind it is to be found
+            log.error("row %d of the %s cannot be read: %s", found[0], query.what, error)  # noqa: TRY400
     if query.what == "messages":
         records = [each for each in records if isinstance(each, MessageRecord) and _speaks_of(each, query)]
     return Page(records, rows[-1][0] if len(rows) == limit else None)
@@ -314,7 +323,10 @@ def refused_alarms(connection: sqlite3.Connection) -> list[Refused]:
     """By the index of what is dead."""
     found = []
     for vms, camera, _, why, packed, count in connection.execute(_REFUSED):  # of the row that max() found
-        event = _EVENT.decode(packed)
+        try:
+            event = _EVENT.decode(packed)
+        except UNREADABLE:  # given up for that; its log says so
+            continue
         found.append(
             Refused(
                 vms=VmsId(vms), event=event.id, title=event.title, camera=CameraId(camera), why=why or "", count=count

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -14,8 +15,9 @@ from bridge.journal.sqlite import clips
 from bridge.journal.sqlite.facts import Facts, Name
 from bridge.journal.sqlite.facts import write as write_facts
 from bridge.journal.sqlite.feed import note_removed
+from bridge.journal.sqlite.lanes import UNREADABLE
 from bridge.journal.sqlite.ledger import MEDIA_BYTES
-from bridge.journal.sqlite.media import FOLDER, remove_orphans
+from bridge.journal.sqlite.media import days_in, remove_orphans
 from bridge.journal.sqlite.quarantine import Origins
 from bridge.journal.sqlite.rows import Rows
 from bridge.model import Media, Verdict
@@ -24,79 +26,123 @@ BATCH = 200
 STATE_PER_SENSOR = 20_000
 _SCAN = 500
 _PAGES = 1024
+_DAY = 86400.0
 
 _VERDICTS = msgspec.msgpack.Decoder(tuple[Verdict, ...])
 _MEDIA = msgspec.msgpack.Decoder(tuple[Media, ...])
 
-_OLD_EVENTS = (
-    # The newest stays, however old: its number must not be given to another.
-    "SELECT e.seq, e.arrived < ? AND e.seq < (SELECT max(seq) FROM event), "
-    "EXISTS (SELECT 1 FROM delivery d WHERE d.event = e.seq AND d.state < 2) "
+AHEAD = 3600.0
+"""Seconds: what arrived later than in an hour came when the clock was wrong."""
+
+_EVENTS = (
+    # An amendment needs what its event was called by the VMS: all of an event stays while any of it is open.
+    "SELECT e.seq, e.arrived, EXISTS "
+    "(SELECT 1 FROM event s JOIN delivery d ON d.event = s.seq WHERE s.id = e.id AND d.state < 2) "
     "FROM event e WHERE e.seq > ? ORDER BY e.seq LIMIT ?"
 )
-_OLD_MESSAGES = (
-    "SELECT seq, id, arrived < ? AND NOT EXISTS (SELECT 1 FROM piece p WHERE p.message = m.id), verdicts, media "
+_MESSAGES = (
+    "SELECT seq, arrived, EXISTS (SELECT 1 FROM piece p WHERE p.message = m.id), id, verdicts, media "
     "FROM message m WHERE seq > ? ORDER BY seq LIMIT ?"
 )
 
-Write = Callable[[sqlite3.Connection, Rows], tuple[int, int]]
-"""Removes some; how many were removed, and up to which row it has looked (0: to the end)."""
+Found = tuple[Any, ...]
+"""Number, when it arrived (epoch seconds), whether something of it is open, and what else was asked for."""
+Write = Callable[[sqlite3.Connection, Rows], tuple[int, int, bool]]
+"""Removes some; how many were removed, behind which row to look next, and whether that is the end of what is old."""
 
 
-def remove_events(older_than: float, after: int, limit: int) -> Write:
-    """Old events all of whose deliveries are settled, with these; amendments are events of their own here."""
+def remove_events(older_than: float, now: float, after: int, limit: int) -> Write:
+    """Old events all of whose deliveries are settled, with these. The newest stays, however old: its number must not
+    be given to another. Times in epoch seconds."""
 
-    def write(connection: sqlite3.Connection, rows: Rows) -> tuple[int, int]:
-        found = connection.execute(_OLD_EVENTS, (older_than, after, limit)).fetchall()
-        gone = [(seq,) for seq, old, is_open in found if old and not is_open]
+    def write(connection: sqlite3.Connection, rows: Rows) -> tuple[int, int, bool]:
+        found = connection.execute(_EVENTS, (after, limit)).fetchall()
+        first, newest = connection.execute("SELECT min(seq), (SELECT max(seq) FROM event) FROM event").fetchone()
+        old, goes_on = _old(found, older_than, now, first)
+        gone = [(row[0],) for row in old if not row[2] and row[0] != newest]
         connection.executemany("DELETE FROM delivery WHERE event = ?", gone)
         clips.forget(connection, gone)
         connection.executemany("DELETE FROM event WHERE seq = ?", gone)
         if gone:
             note_removed(connection, gone[-1][0])
-        # Rows stand in the order they were written: the first that is young ends the search.
-        ended = len(found) < limit or any(not old for _, old, _ in found)
-        return len(gone), 0 if ended else found[-1][0]
+        return len(gone), *_further(found, after, goes_on and len(found) == limit)
 
     return write
 
 
-def remove_messages(older_than: float, after: int, limit: int, origins: Origins) -> Write:
+def remove_messages(older_than: float, now: float, after: int, limit: int, origins: Origins) -> Write:
     """Old messages none of whose events is left, with their quarantined items."""
 
-    def write(connection: sqlite3.Connection, rows: Rows) -> tuple[int, int]:
-        found = connection.execute(_OLD_MESSAGES, (older_than, after, limit)).fetchall()
-        gone = [row for row in found if row[2] and not _has_event(connection, row[3])]
+    def write(connection: sqlite3.Connection, rows: Rows) -> tuple[int, int, bool]:
+        found = connection.execute(_MESSAGES, (after, limit)).fetchall()
+        old, goes_on = _old(found, older_than, now, connection.execute("SELECT min(seq) FROM message").fetchone()[0])
+        gone = [row for row in old if not row[2] and not _has_event(connection, row[4])]
         connection.executemany("DELETE FROM message WHERE seq = ?", [(row[0],) for row in gone])
         for row in gone:
-            if row[4] is not None:
-                rows.sums.count(MEDIA_BYTES, -sum(each.size for each in _MEDIA.decode(row[4])))
-            origins.forget(connection, rows, row[1])
-        ended = len(found) < limit or any(not row[2] for row in found)
-        return len(gone), 0 if ended else found[-1][0]
+            if row[5] is not None:
+                rows.sums.count(MEDIA_BYTES, -_bytes(row[5]))
+            origins.forget(connection, rows, row[3])
+        return len(gone), *_further(found, after, goes_on and len(found) == limit)
 
     return write
+
+
+def _old(found: Sequence[Found], older_than: float, now: float, first: int | None) -> tuple[list[Found], bool]:
+    """Those that are old, and whether there may be more behind them: rows stand in the order they were written, so the
+    first that is young ends the search. One from the future says nothing of its age (the clock was ahead when it came,
+    and is right again): it is as old as what stands before it. ``first``: the table's first row; what stood before it,
+    if anything did, was old."""
+    all_old, goes_on, old = [], True, first is not None and first > 1
+    for row in found:
+        if row[1] <= now + AHEAD:
+            old = row[1] < older_than
+            goes_on = goes_on and old
+        if old:
+            all_old.append(row)
+    return all_old, goes_on
+
+
+def _further(found: Sequence[Found], after: int, goes_on: bool) -> tuple[int, bool]:
+    return (found[-1][0], False) if goes_on else (after, True)
 
 
 def _has_event(connection: sqlite3.Connection, verdicts: bytes) -> bool:
+    try:
+        said = _VERDICTS.decode(verdicts)
+    except UNREADABLE:
+        return False
     return any(
         connection.execute("SELECT 1 FROM event WHERE id = ? LIMIT 1", (event,)).fetchone() is not None
-        for event in {verdict.event for verdict in _VERDICTS.decode(verdicts) if verdict.event is not None}
+        for event in {verdict.event for verdict in said if verdict.event is not None}
     )
 
 
-def old_days(folder: Path, older_than: float) -> list[Path]:
-    """The day folders that lie wholly before ``older_than`` (epoch seconds), oldest first."""
-    last = (datetime.fromtimestamp(older_than, UTC) - timedelta(days=1)).strftime("%Y-%m-%d")
-    return sorted(each for each in (folder / FOLDER).iterdir() if each.is_dir() and each.name <= last)
+def _bytes(media: bytes) -> int:
+    try:
+        return sum(each.size for each in _MEDIA.decode(media))
+    except UNREADABLE:
+        return 0
 
 
-def remove_pictures(connection: sqlite3.Connection, day: Path) -> int:
-    """Unlink a day's pictures whose messages are gone, and the folder with the last; how many. For a reader thread."""
-    removed = remove_orphans(connection, day, os.listdir(day))
-    if not os.listdir(day):
+def old_days(folder: Path, older_than: float, now: float) -> list[Path]:
+    """The day folders that lie wholly before ``older_than``, oldest first, and those of days to come: their pictures
+    came when the clock was ahead. Times in epoch seconds."""
+    last, next_ = _day(older_than, -1), _day(now, 1)
+    return sorted(each for each in days_in(folder) if each.name <= last or each.name > next_)
+
+
+def _day(at: float, later: int) -> str:
+    return (datetime.fromtimestamp(max(at, _DAY), UTC) + timedelta(days=later)).strftime("%Y-%m-%d")
+
+
+def remove_pictures(connection: sqlite3.Connection, day: Path, names: Sequence[str]) -> None:
+    """Unlink those of a day's pictures whose messages are gone, and the folder with the last. For a reader thread.
+
+    ``names`` must have been listed before a batch that has landed by now: a picture is there before its row is.
+    """
+    remove_orphans(connection, day, names)
+    with suppress(OSError):  # not empty
         day.rmdir()
-    return removed
 
 
 def give_pages_back(connection: sqlite3.Connection, rows: Rows) -> tuple[int, int]:

@@ -115,9 +115,14 @@ def prepare(connection: sqlite3.Connection, *, checkpoint_pages: int) -> None:
     connection.execute("PRAGMA journal_size_limit = 67108864")  # give a log grown by a burst back
 
 
+def version_of(connection: sqlite3.Connection) -> int:
+    """0 for a file that has no table yet."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
 def migrate(connection: sqlite3.Connection, migrations: tuple[str, ...] = MIGRATIONS) -> None:
     """Bring the tables to the newest version, in one transaction; raises JournalError for a newer journal."""
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    version = version_of(connection)
     if version > len(migrations):
         raise JournalError(
             f"this journal has version {version}, written by a newer vms-bridge; this one reads up to version "

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -25,6 +26,7 @@ from bridge.journal.sqlite.facts import Facts
 from bridge.journal.sqlite.landing import land, undo
 from bridge.journal.sqlite.lanes import Entry, LaneQueue, Lanes
 from bridge.journal.sqlite.ledger import Backlog, Ledger
+from bridge.journal.sqlite.operator import give_up
 from bridge.journal.sqlite.outcomes import conclude
 from bridge.journal.sqlite.quarantine import Origins
 from bridge.journal.sqlite.rows import Recorder, Rows, open_pending
@@ -43,6 +45,7 @@ LINGER = 0.02
 for in the VMS and found; alone it would cost a sync of its own, every second one at an ordinary rate."""
 MOST_LINGERING = 16
 _FIRST_RETRY, _LONGEST_RETRY = 0.1, 5.0
+"""Seconds after a second failure in a row, and at most. After the first it is tried again at once."""
 
 
 class Writer:
@@ -68,6 +71,7 @@ class Writer:
         self._lease = lease
         self._clock = clock
         self._lanes = lanes
+        lanes.on_unreadable = self._give_up
         self._ledger = ledger
         self._origins = origins
         self.facts = facts
@@ -84,7 +88,7 @@ class Writer:
         self._scheduled = self._busy = self._hurry = False
         self._lingering: asyncio.TimerHandle | None = None
         self._retry: asyncio.TimerHandle | None = None
-        self._retry_in = _FIRST_RETRY
+        self._retry_in = 0.0
         self._idle: list[asyncio.Future[None]] = []
         self.generation = 0
         self.stale = False
@@ -122,9 +126,17 @@ class Writer:
         insist: bool = False,
     ) -> asyncio.Future[T]:
         future: asyncio.Future[T] = self._loop.create_future()
+        if self.fenced is not None:
+            future.set_exception(Fenced(str(self.fenced)))
+            return future
         self._chores.append(cast("Chore[object]", Chore(run, done, insist, future)))
         self.wake()
         return future
+
+    def _give_up(self, lane: LaneQueue, seq: int, why: str) -> None:
+        log.error("%s: a delivery to %s cannot be read, given up: %s", lane.lane.sensor, lane.lane.camera, why)
+        queue = lane.vms, lane.lane.urgency
+        self.chore(give_up(queue, seq, f"its event cannot be read: {why}", self._clock.now()), insist=True)
 
     def wake(self) -> None:
         """There may be something to write. Built one turn of the loop later, so that all of this turn is in it."""
@@ -180,8 +192,9 @@ class Writer:
         try:
             self._write(batch)
         except Exception as failure:  # noqa: BLE001 - every kind ends in a branch of _not_written, none is lost
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            with suppress(sqlite3.Error):  # or nobody would be told
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
             self._not_written(batch, failure)
         else:
             self._busy = True
@@ -266,8 +279,10 @@ class Writer:
         self._busy = self._copies_tail
         if failure is not None:
             self._failed(batch, failure)
+            if self._retry is not None:
+                return  # before its time only when somebody hands something in
         else:
-            self._retry_in = _FIRST_RETRY
+            self._retry_in = 0.0
             if self.on_committed is not None:
                 self.on_committed(self._loop.time() - self._began)
             self._checkpoints.committed(batch.size, batch.rows.count(), self._facts_landed(batch))
@@ -351,7 +366,7 @@ class Writer:
         self._queue_again([], batch)
         if self._pending() and self._retry is None:
             self._retry = self._loop.call_later(self._retry_in, self.wake)
-            self._retry_in = min(self._retry_in * 2, _LONGEST_RETRY)
+            self._retry_in = min(max(self._retry_in * 2, _FIRST_RETRY), _LONGEST_RETRY)
 
     def _queue_again(self, decisions: list[Waiting], batch: Batch) -> None:
         self._decisions[:0] = decisions
