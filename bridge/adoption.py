@@ -41,17 +41,32 @@ class Counts(msgspec.Struct):
 class Adopting(Protocol):
     """As much of the intake as is needed here."""
 
-    async def adopt(self, record: MessageRecord, indexes: Collection[int]) -> int: ...
+    async def adopt(self, record: MessageRecord, indexes: Collection[int], in_part: bool) -> int: ...
+
+    def is_decided_in_part(self, message: MessageId) -> bool: ...
 
 
-def adoptable(routed: Routed, indexes: Collection[int], arrived: datetime) -> Routed:
-    """Of these items those that have a sensor and can be read now, as drafts that say when and how they came."""
-    return Routed(routed.message, tuple([_again(item, arrived) for item in routed.items if _is_known(item, indexes)]))
+def adoptable(
+    routed: Routed, indexes: Collection[int], arrived: datetime, decided: Collection[int] | None = None
+) -> Routed:
+    """Of these items those that have a sensor and can be read now, as drafts that say when and how they came.
+
+    ``decided``: the items that have a verdict. A message that was quarantined as a whole has one for its first item
+    alone: the others are adopted with it, and those that nobody knows go into quarantine, each for itself.
+    """
+    chosen = []
+    for each in routed.items:
+        untold = decided is not None and each.item.index not in decided
+        if is_known(each) and (untold or each.item.index in indexes):
+            chosen.append(_again(each, arrived))
+        elif untold:
+            chosen.append(each)
+    return Routed(routed.message, tuple(chosen))
 
 
-def _is_known(item: RoutedItem, indexes: Collection[int]) -> bool:
-    known = item.sensor is not None and isinstance(item.draft, Draft)
-    return known and isinstance(item.item, Item) and item.item.index in indexes
+def is_known(item: RoutedItem) -> bool:
+    """Whether somebody listens for it, and it could be read."""
+    return item.sensor is not None and isinstance(item.draft, Draft) and isinstance(item.item, Item)
 
 
 def _again(item: RoutedItem, arrived: datetime) -> RoutedItem:
@@ -112,12 +127,14 @@ class Adoption:
     async def _decide(self, waiting: Mapping[MessageId, set[int]], counts: Counts) -> None:
         """One task for each message, made in their order: the intake decides in that order and commits together."""
         adopting: list[asyncio.Task[int]] = []
+        in_part = {id for id in waiting if self._intake.is_decided_in_part(id)}  # before the records say less
         records = [await self._message(id) for id in waiting]
         try:
             async with asyncio.TaskGroup() as group:
                 for record in records:
                     if record is not None:
-                        adopting.append(group.create_task(self._intake.adopt(record, waiting[record.id])))
+                        indexes, partly = waiting[record.id], record.id in in_part
+                        adopting.append(group.create_task(self._intake.adopt(record, indexes, partly)))
         except BaseExceptionGroup as group:
             failed = next((each for each in group.exceptions if isinstance(each, JournalError)), None)
             if failed is None:
@@ -125,7 +142,7 @@ class Adoption:
             raise failed from group
         replayed = sum(task.result() for task in adopting)
         counts.replayed += replayed
-        counts.left += sum(map(len, waiting.values())) - replayed
+        counts.left += max(sum(map(len, waiting.values())) - replayed, 0)
 
     async def _message(self, id: MessageId) -> MessageRecord | None:
         async with aclosing(self._journal.read(Query(what="messages", message=id, limit=1))) as found:  # type: ignore[type-var]

@@ -29,10 +29,14 @@ class InOrder:
         self._counts = counts
         self._most_bytes = most_bytes
         self._slots = asyncio.Semaphore(most)
-        self._again = asyncio.Lock()
         self._bytes = 0
         self._less = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._begun = 0
+        self._line: dict[int, asyncio.Future[None] | None] = {}
+        """What is not kept yet, first come first, by its number; whoever was told "later" waits there to be first."""
+        self._put_off = 0
+        self._caught_up = asyncio.Event()
 
     async def submit(self, group: asyncio.TaskGroup, message: Message, kept: Callable[[], None] | None = None) -> None:
         """Begin to submit in a task of ``group``, when it is this message's turn. ``kept`` is called once it is
@@ -42,14 +46,16 @@ class InOrder:
             while self._bytes and self._bytes + length(message) > self._most_bytes:
                 self._less.clear()
                 await self._less.wait()
-            if self._again.locked():
-                async with self._again:  # behind those that were told "later"
-                    pass
+            while self._put_off:  # behind those that were told "later"
+                self._caught_up.clear()
+                await self._caught_up.wait()
         except asyncio.CancelledError:
             self._slots.release()
             raise
         self._bytes += length(message)
-        task = group.create_task(self._keep(message, kept))
+        self._begun += 1
+        self._line[self._begun] = None
+        task = group.create_task(self._keep(message, self._begun, kept))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -62,33 +68,52 @@ class InOrder:
             for task in tuple(self._tasks):
                 task.cancel()
 
-    async def _keep(self, message: Message, told: Callable[[], None] | None) -> None:
+    async def _keep(self, message: Message, number: int, told: Callable[[], None] | None) -> None:
         """Submit until it is kept. After a "later" those behind it wait for it, so that their order stays."""
         kept = False
         pause = 0.0
         try:
-            behind = self._again.locked()
-            if not behind:
+            if not self._put_off:
                 receipt = await self._intake.submit(message)
                 kept = receipt.kept
-                behind = self._again.locked()
-                pause = 0.0 if behind else max(receipt.after, _SHORTEST_PAUSE)
+                pause = max(receipt.after, _SHORTEST_PAUSE)
             if not kept:
-                async with self._again:  # first told "later", first submitted again
-                    while not kept:
-                        if pause:
-                            self._counts["again"] += 1
-                            await asyncio.sleep(jittered(pause))
-                        receipt = await self._intake.submit(message)
-                        kept = receipt.kept
-                        pause = max(receipt.after, min(2 * pause, _LONGEST_PAUSE), _SHORTEST_PAUSE)
+                await self._keep_in_turn(message, number, pause)
+                kept = True
         finally:
             self._counts["messages" if kept else "abandoned"] += 1
             self._bytes -= length(message)
             self._less.set()
             self._slots.release()
+            del self._line[number]
+            if self._put_off:
+                first = next(iter(self._line.values()), None)
+                if first is not None and not first.done():
+                    first.set_result(None)
             if kept and told is not None:
                 told()
+
+    async def _keep_in_turn(self, message: Message, number: int, pause: float) -> None:
+        """First come, first submitted again: not first told "later", for a commit tells it after it was tried, and a
+        full disk at once."""
+        self._put_off += 1
+        try:
+            if next(iter(self._line)) != number:
+                first = self._line[number] = asyncio.get_running_loop().create_future()
+                await first
+                pause = 0.0
+            while True:
+                if pause:
+                    self._counts["again"] += 1
+                    await asyncio.sleep(jittered(pause))
+                receipt = await self._intake.submit(message)
+                if receipt.kept:
+                    return
+                pause = max(receipt.after, min(2 * pause, _LONGEST_PAUSE), _SHORTEST_PAUSE)
+        finally:
+            self._put_off -= 1
+            if not self._put_off:
+                self._caught_up.set()
 
 
 def length(message: Message) -> int:

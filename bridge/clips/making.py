@@ -82,6 +82,9 @@ class Making:
             return self._ended(msgspec.structs.replace(clip, tries=clip.tries + 1), str(refused)), ""
         except CannotTell as failed:
             return self._failed(clip, str(failed)), str(failed) if isinstance(failed, Away) else ""
+        except Exception as error:  # a fault of the target's: this clip is given up in the end, the others are made
+            log.exception("clip of %s on %s could not be asked for", clip.event, clip.camera)
+            return self._failed(clip, f"asking for it failed: {type(error).__name__}"), ""
         now = self._clock.now().utc
         made = msgspec.structs.replace(
             clip, state=ClipState.MADE, remote_id=remote_id, tries=clip.tries + 1, why="", settled_at=now

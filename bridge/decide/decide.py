@@ -142,7 +142,7 @@ def _item(gathering: Gathering, routed: RoutedItem, message_id: MessageId, messa
     if draft.dedup is not None:
         told = StateKey(sensor.id, DEDUP, short(draft.dedup))
         before = gathering.recall(told)
-        if before is not None:
+        if before is not None and not gathering.is_out_of_time(before.expires, draft.dedup_window):
             first = before.value.decode()
             gathering.verdict(item, Fate.DUPLICATE, sensor, why=f"the same was said in {first}")
             return True

@@ -152,6 +152,11 @@ class Gathering:
         self._named[sensor] = frozenset(complete.conditions)
         return False
 
+    def is_out_of_time(self, ends: float, window: float) -> bool:
+        """Whether a window that ends then (epoch seconds) was begun by another clock: ours was far ahead and has been
+        set back, and until it is there again everything would be taken for what was told then."""
+        return ends > self.now + 2 * window
+
     def remaining(self, fact: Fact) -> float:
         """Seconds until the fact's timer is due, 0 when it is overdue or has none."""
         return 0.0 if fact.due is None else max(0.0, fact.due - self.at.monotonic)

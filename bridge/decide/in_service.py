@@ -8,7 +8,7 @@ import msgspec
 
 from bridge.config.site import Sensor
 from bridge.decide.gathering import FOREVER, Gathering
-from bridge.decide.remembered import CONDITION
+from bridge.decide.remembered import CONDITION, DEBOUNCE
 from bridge.decide.rules import Inhibit
 from bridge.model import Draft, SensorEvent, SensorId, StateChange, StateKey
 
@@ -54,9 +54,12 @@ def as_it_is(gathering: Gathering, sensor: Sensor) -> Sensor:
 
 
 def tested(gathering: Gathering, sensor: Sensor, draft: Draft, event: SensorEvent) -> SensorEvent:
-    """The event as a test, where its sensor is tested. What belongs to a real event that is open stays with it."""
+    """The event as a test, where its sensor is tested. What belongs to a real event that is open, or has to last before
+    it is raised, stays with it."""
     if gathering.recall(StateKey(sensor.id, SERVICE, TEST)) is None:
         return event
-    if draft.condition is not None and gathering.recall(StateKey(sensor.id, CONDITION, draft.condition)) is not None:
-        return event
+    if draft.condition is not None:
+        for kind in (CONDITION, DEBOUNCE):
+            if gathering.recall(StateKey(sensor.id, kind, draft.condition)) is not None:
+                return event
     return msgspec.structs.replace(event, test=True, title=f"TEST {event.title}")

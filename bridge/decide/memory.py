@@ -11,7 +11,8 @@ with the CAMMRA profile, 490 bytes a vehicle instead of 650, and nothing that th
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from math import inf
 
 import msgspec
 
@@ -47,6 +48,10 @@ def _fact(held: _Held) -> Fact:
     return held if isinstance(held, Fact) else Fact(held[8:], _EXPIRES.unpack_from(held)[0])
 
 
+def _expires(fact: tuple[StateKey, Fact]) -> float:
+    return fact[1].expires
+
+
 class _Facts:
     """The facts of one sensor, by kind, each in the order they were last set."""
 
@@ -67,14 +72,19 @@ class Memory:
         """Whether this sensor's facts have been loaded."""
         return sensor in self._sensors
 
-    def load(self, sensor: SensorId, facts: Mapping[StateKey, Fact]) -> None:
-        """Take all of a sensor's facts from the journal."""
+    def load(self, sensor: SensorId, facts: Mapping[StateKey, Fact], beside: Collection[SensorId] = ()) -> None:
+        """Take all of a sensor's facts from the journal. ``beside``: the sensors whose facts have to be there with
+        these at once."""
         held = self._sensors[sensor] = _Facts()
-        for key, fact in facts.items():
+        # Facts of a kind mostly share one window: in this order they were set, and are forgotten.
+        for key, fact in sorted(facts.items(), key=_expires):
             kept = fact if fact.due is not None else _held(fact.value, fact.expires)
             held.kinds.setdefault(key.kind, {})[key.key] = kept
         self._count += len(facts)
-        self._make_room(sensor)
+        for kind, each in held.kinds.items():
+            if kind != UNFORGETTABLE and len(each) > PER_KIND:
+                self._forget_old(each, -inf)
+        self._make_room(sensor, beside)
 
     def get(self, sensor: SensorId, kind: str, key: str, now: float) -> Fact | None:
         """The fact, unless it has expired by ``now`` (epoch seconds)."""
@@ -138,13 +148,13 @@ class Memory:
             del facts[name]
             self._count -= 1
 
-    def _make_room(self, newcomer: SensorId) -> None:
+    def _make_room(self, newcomer: SensorId, beside: Collection[SensorId]) -> None:
         """Called when a sensor is loaded: the longest known unpinned ones go first."""
         if self._count <= self._limit:
             return
         for sensor in list(self._sensors):
             held = self._sensors[sensor]
-            if sensor == newcomer or held.pins:
+            if sensor == newcomer or held.pins or sensor in beside:
                 continue
             self._count -= sum(map(len, held.kinds.values()))
             del self._sensors[sensor]

@@ -19,7 +19,9 @@ def said(gathering: Gathering, sensor: Sensor, item: Item, event: SensorEvent, h
     """One more message about a thing; gives the item its verdict."""
     key, fact = _known(gathering, sensor.id, how)
     thing = collapse.unpack(fact.value) if fact is not None else None
-    if thing is not None and how.begins and thing.begins not in ("", how.begins):
+    if thing is not None and (
+        (how.begins and thing.begins not in ("", how.begins)) or gathering.is_out_of_time(thing.ends, how.window)
+    ):
         hold_ended(gathering, key, thing)  # another thing under the same key: the earlier one waits no longer
         thing = None
     if thing is None:

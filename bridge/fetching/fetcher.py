@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 from urllib.parse import urljoin
 
 from bridge.config.pictures import FetchSettings, host_of
@@ -14,6 +15,8 @@ from bridge.vms.http import Answer, AnswerLost, NotSent, Origin, Sender, Sending
 from bridge.vms.http.headers import Headers, credential_headers
 from bridge.vms.http.settings import proxy_of
 from bridge.vms.http.tls import Trust
+
+log = logging.getLogger("bridge.fetching")
 
 MOST_HELD = 64 * 2**20
 """Bytes of pictures that are being fetched or wait for their commit, over the whole site."""
@@ -74,6 +77,9 @@ class Fetcher:
             return f"not within {self._settings.timeout:g} s"
         except _Without as why:
             return str(why)
+        except Exception:  # a fault of ours: its event goes without the picture, nobody else suffers
+            log.exception("a picture could not be fetched")
+            return "fetching it failed"
         finally:
             self._under_way -= 1
             if self._retired and not self._under_way:
@@ -107,7 +113,7 @@ class Fetcher:
             if answer.status not in (301, 302, 303, 307, 308):
                 return self._picture(answer)
             location = answer.header(b"location") or b""
-            origin, path = _read(urljoin(f"{origin}{path}", location.decode("latin-1")))
+            origin, path = _read(location.decode("latin-1"), f"{origin}{path}")
             if origin != first:
                 raise _Without("it redirects to another host")
         raise _Without("it redirects again and again")
@@ -188,8 +194,9 @@ class Fetcher:
         self._silent[origin] = times + 1, asyncio.get_running_loop().time() + SILENT_FOR
 
 
-def _read(url: str) -> tuple[Origin, str]:
+def _read(url: str, base: str = "") -> tuple[Origin, str]:
+    """``base``: what a redirect may leave out of its address."""
     try:
-        return split_url(url)
+        return split_url(urljoin(base, url))
     except ValueError:
         raise _Without("this is no link that can be asked for") from None

@@ -69,13 +69,18 @@ class Turn:
         return pictures
 
     def decided(self) -> None:
-        """It has been decided, or never will be: those behind it may go on."""
-        if not self.done.done():
-            self.done.set_result(None)
-            last = self._turns.last
-            for sensor in self._sensors:
-                if last.get(sensor) is self.done:
-                    del last[sensor]
+        """It has been decided, or never will be: those behind it may go on, as far as nobody before it waits."""
+        if self.done.done():
+            return
+        for before in self.before:
+            if not before.done():
+                before.add_done_callback(lambda _: self.decided())
+                return
+        self.done.set_result(None)
+        last = self._turns.last
+        for sensor in self._sensors:
+            if last.get(sensor) is self.done:
+                del last[sensor]
 
     def over(self) -> None:
         """It has been committed, or not: its pictures are held no longer."""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 
 from bridge.clock import Clock
 from bridge.decide.memory import Fact, Memory
-from bridge.intake.line import Line
 from bridge.intake.timers import Timers
 from bridge.journal.contract import Journal, StateRow, Undone
 from bridge.model import Decision, SensorId, StateKey, Urgency
@@ -18,21 +17,22 @@ from bridge.supervision import Conditions
 class Facts:
     """``memory`` is a cache of what the journal holds once all that was handed to it is durable.
 
-    ``line``: whoever has to wait for facts before deciding waits in it, first come, first decided; a decision that is
-    made without it, because ``ready`` says so, must find it not ``busy``.
+    ``line``: whoever has to wait for facts before deciding waits in it, first come, first decided. A decision about
+    sensors that are ``ready`` may be made without it, if no earlier message of theirs waits.
     """
 
     def __init__(
         self, journal: Journal, clock: Clock, timers: Timers, conditions: Conditions, observer: Observer | None
     ) -> None:
         self.memory = Memory()
-        self.line = Line()
+        self.line = asyncio.Lock()
         self._journal = journal
         self._clock = clock
         self._timers = timers
         self._conditions = conditions
         self._observer = observer
         self._generation = journal.generation
+        self._untold = False
 
     def ready(self, sensors: Iterable[SensorId]) -> bool:
         """Whether all that is known of these is in memory."""
@@ -51,8 +51,9 @@ class Facts:
             facts: dict[SensorId, dict[StateKey, Fact]] = {sensor: {} for sensor in missing}
             for key, row in rows.items():
                 facts[key.sensor][key] = _fact(row, now)
+            wanted = frozenset(sensors)
             for sensor in missing:
-                self.memory.load(sensor, facts[sensor])
+                self.memory.load(sensor, facts[sensor], wanted)
 
     def commit(self, decision: Decision, sensors: Sequence[SensorId]) -> asyncio.Future[None]:
         """Hand a decision to the journal and remember it; one step, so that call order is commit order. ``committed``
@@ -91,12 +92,21 @@ class Facts:
         await self.committed(decision, commit, sensors)
         return decision
 
-    def look_for_undone(self) -> None:
-        """When decisions were undone, what was remembered from them, timers too, is read anew from the journal."""
+    def look_for_undone(self) -> bool:
+        """When decisions were undone, what was remembered from them, timers too, is read anew from the journal.
+
+        Whether their senders are only being told, in this turn of the loop: what has come behind theirs would overtake
+        it, and is undone too."""
         if self._generation != self._journal.generation:
             self._generation = self._journal.generation
             self.memory.clear()
             self._timers.lose()
+            self._untold = True
+            asyncio.get_running_loop().call_soon(self._told)
+        return self._untold
+
+    def _told(self) -> None:
+        self._untold = False
 
 
 def _fact(row: StateRow, now: float) -> Fact:

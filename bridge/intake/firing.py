@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 
 from bridge.clock import Clock
 from bridge.decide.decide import PIECE, decide_timer
@@ -39,12 +40,20 @@ class Firing:
         """Decide what timers ask for, until cancelled."""
         while True:
             while self._timers.lost:
-                await self._read()
+                try:
+                    await self._read()
+                except JournalError as error:
+                    self._timers.lost = True
+                    await self._failed(str(error))
             wait = self._timers.look(self._clock.now().monotonic)
             if wait is not None and wait <= 0:
                 await self.fire_due()
             else:
                 await self._timers.wait(wait)
+
+    async def _failed(self, why: str) -> None:
+        self._conditions.begin("journal", why)
+        await self._clock.sleep(LATER)
 
     async def _read(self) -> None:
         self._timers.lost = False
@@ -65,30 +74,29 @@ class Firing:
     async def fire_due(self) -> None:
         """Decide all timers that are due now, and wait for their commits."""
         now = self._clock.now()
-        due = self._timers.take_due(now.monotonic, PIECE)
+        due = deque(self._timers.take_due(now.monotonic, PIECE))
         commits: list[tuple[Decision, asyncio.Future[None], list[SensorId]]] = []
         failed = ""
         async with self._facts.line:
-            await self._facts.load([key.sensor for key in due])
-            for place, key in enumerate(due):
-                decision = self._decide(key, now)
-                if decision is None:
-                    continue
-                try:
-                    commits.append((decision, self._facts.commit(decision, [key.sensor]), [key.sensor]))
-                except JournalError as error:
-                    failed = str(error)
-                    for late in due[place:]:
-                        self._timers.set(now.monotonic + LATER, late)
-                    break
+            try:
+                await self._facts.load([key.sensor for key in due])
+                while due:
+                    key = due[0]
+                    decision = self._decide(key, now)
+                    if decision is not None:
+                        commits.append((decision, self._facts.commit(decision, [key.sensor]), [key.sensor]))
+                    due.popleft()
+            except JournalError as error:
+                failed = str(error)
+                for late in due:
+                    self._timers.set(now.monotonic + LATER, late)
         for decision, commit, sensors in commits:
             try:
                 await self._facts.committed(decision, commit, sensors)
             except JournalError as error:
                 failed = str(error)
         if failed:
-            self._conditions.begin("journal", failed)
-            await self._clock.sleep(LATER)
+            await self._failed(failed)
 
     def _decide(self, key: StateKey, now: Instant) -> Decision | None:
         """None when nothing follows now."""

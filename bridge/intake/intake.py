@@ -129,6 +129,8 @@ class Intake:
             return receipts.later(receipts.STOPPING)
         if self._here >= self._limit:
             return receipts.later(receipts.OVERLOADED)
+        if self._facts.look_for_undone():
+            return receipts.later("a message before this one could not be kept")
         self._here += 1
         try:
             if fired is not None:
@@ -146,6 +148,9 @@ class Intake:
             return receipts.later(str(fenced), receipts.MUCH_LATER)
         except JournalError as error:
             return receipts.later(str(error))
+        except Exception:  # a fault of ours, or a disk that cannot be read: its sender keeps it, its connector goes on
+            log.exception("a message of connector %s could not be taken", message.connector)
+            return receipts.later("a fault in the bridge; its log says more", receipts.MUCH_LATER)
         finally:
             self._here -= 1
 
@@ -202,14 +207,21 @@ class Intake:
 
     # ------------------------------------------------------------------------------------- from others than senders
 
-    async def adopt(self, record: MessageRecord, indexes: Collection[int]) -> int:
-        """Decide those of a quarantined message's items that this site knows by now; how many those are.
+    async def adopt(self, record: MessageRecord, indexes: Collection[int], in_part: bool = False) -> int:
+        """Decide those of a quarantined message's items that this site knows by now; how many those are. With them go
+        items without a verdict, which nobody could tell apart when it came; unless it was only decided ``in_part`` when
+        the record was read.
 
         They leave the quarantine in the transaction that keeps what follows. Calls are decided in their order, except
         that whoever waits for a large message or for pictures holds up its own origin and sensors alone. Raises
         JournalError: then they are in quarantine as before. Never call it twice at once for one message.
         """
-        return await self._adopting.adopt(record, indexes)
+        decided = {verdict.index for verdict in record.verdicts}
+        return await self._adopting.adopt(record, indexes, None if in_part else decided)
+
+    def is_decided_in_part(self, message: MessageId) -> bool:
+        """Whether some of its items are to get their verdicts yet."""
+        return message in self._remainders
 
     async def tell(self, routed: Routed) -> Decision:
         """What the bridge says of itself, by the same way as what sensors say. Raises JournalError."""

@@ -3,6 +3,7 @@ journal."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Coroutine
 from typing import Any
@@ -14,7 +15,7 @@ from bridge.intake.facts import Facts
 from bridge.intake.reading import Reading
 from bridge.intake.rest import Rest
 from bridge.journal.contract import Journal, Undecided
-from bridge.model import Instant, MessageId
+from bridge.model import Decision, Instant, MessageId, SensorId
 from bridge.routing import Routed
 
 log = logging.getLogger("bridge.intake.pieces")
@@ -31,22 +32,29 @@ class Pieces:
     async def decide_next(self, rest: Rest) -> Coroutine[Any, Any, None]:
         """Decide the next piece and hand it to the journal; ``rest`` is then what is left after it. What is returned
         waits until the piece is durable. Both raise JournalError: then this piece is not kept, nor are those after."""
-        while rest.site is not self._reading.site:  # another site meanwhile: its sensors are those that count
-            routed, site = await self._reading.beside(rest.routed.message)
-            await rest.read_as(routed, site, self._turns.fetcher)
-        some = Routed(rest.routed.message, rest.routed.items[:PIECE])
-        sensors = [*dict.fromkeys(sensor.id for sensor in sensors_of(some))]
-        async with self._facts.line:
-            await self._facts.load(sensors)
-            at, before, memory = rest.arrived, rest.piece, self._facts.memory
-            try:
-                decision = decide_piece(self._reading.site, rest.routed, before.message, memory, at, before=before)
-            except Exception as error:  # a fault of ours: it is kept for whoever mends it, nobody else suffers
-                log.exception("the rest of message %s could not be decided", before.message)
-                decision = undecided(rest.routed, before.message, at, f"deciding it failed: {error!r}", before)
-            commit = self._facts.commit(decision, sensors)
+        while True:
+            while rest.site is not self._reading.site:  # another site meanwhile: its sensors are those that count
+                routed, site = await self._reading.beside(rest.routed.message)
+                await rest.read_as(routed, site, self._turns.fetcher)
+            some = Routed(rest.routed.message, rest.routed.items[:PIECE])
+            sensors = [*dict.fromkeys(sensor.id for sensor in sensors_of(some))]
+            async with self._facts.line:
+                await self._facts.load(sensors)
+                if rest.site is self._reading.site:
+                    decision, commit = self._decide(rest, sensors)
+                    break
         rest.decided(decision)
         return self._facts.committed(decision, commit, sensors)
+
+    def _decide(self, rest: Rest, sensors: list[SensorId]) -> tuple[Decision, asyncio.Future[None]]:
+        """One step, from the facts to the journal. Raises JournalError."""
+        at, before, memory = rest.arrived, rest.piece, self._facts.memory
+        try:
+            decision = decide_piece(self._reading.site, rest.routed, before.message, memory, at, before=before)
+        except Exception as error:  # a fault of ours: it is kept for whoever mends it, nobody else suffers
+            log.exception("the rest of message %s could not be decided", before.message)
+            decision = undecided(rest.routed, before.message, at, f"deciding it failed: {error!r}", before)
+        return decision, self._facts.commit(decision, sensors)
 
     async def left_after(self, message: MessageId | None) -> Rest | None:
         """What the journal says is left of the first message that is decided in part, behind this one if it is named;

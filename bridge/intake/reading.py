@@ -40,7 +40,8 @@ class Reading:
             return self._router.route(message)
         except Exception as error:  # a profile must not raise; if one does, only this message suffers
             log.exception("a message of connector %s could not be read", message.connector)
-            return Routed(message, (RoutedItem(Malformed(0, f"reading it failed: {error!r}")),))
+            unread = RoutedItem(Malformed(0, f"reading it failed: {error!r}"))
+            return Routed(message, (unread,), masked=False)
 
     async def beside(self, message: Message) -> tuple[Routed, Site]:
         """Read in a thread, so that other sensors do not wait for it; and by which site. Python takes turns with the
@@ -66,9 +67,15 @@ class Reading:
             # Another site meanwhile: its sensors are those that count.
             return routed if self.site is site else self.at_once(message)
         finally:
-            mine.set_result(None)
-            if self._waiting[key] is mine:
-                del self._waiting[key]
+            if before is None or before.done():
+                self._go_on(key, mine)
+            else:  # its sender went away: those behind it wait for those before it
+                before.add_done_callback(lambda _: self._go_on(key, mine))
+
+    def _go_on(self, key: tuple[ConnectorId, str, str], waited_for: asyncio.Future[None]) -> None:
+        waited_for.set_result(None)
+        if self._waiting.get(key) is waited_for:
+            del self._waiting[key]
 
 
 def _text(message: Message) -> int:

@@ -16,7 +16,7 @@ from bridge.intake.order import Order
 from bridge.intake.pieces import Pieces
 from bridge.intake.rest import Rest
 from bridge.journal.contract import Fenced, JournalError
-from bridge.model import Receipt, ReceiptKind
+from bridge.model import MessageId, Receipt, ReceiptKind
 
 log = logging.getLogger("bridge.intake.remainders")
 
@@ -38,6 +38,9 @@ class Remainders:
     def __len__(self) -> int:
         """Messages that are decided in part."""
         return len(self._left)
+
+    def __contains__(self, message: MessageId) -> bool:
+        return any(rest.piece.message == message for rest in self._left)
 
     async def restore(self) -> None:
         """Find what a crash or a stop left. Raises JournalError."""

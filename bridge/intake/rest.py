@@ -9,8 +9,8 @@ from bridge.config.site import Site
 from bridge.fetching import Fetcher, Pictures
 from bridge.intake import receipts
 from bridge.linking import links_of, with_pictures
-from bridge.model import Decision, Fate, Instant, Piece, Quarantined, Receipt, SensorId
-from bridge.routing import Routed
+from bridge.model import Decision, Fate, Instant, Item, Malformed, Piece, Quarantined, Receipt, SensorId
+from bridge.routing import Routed, RoutedItem
 
 
 class Rest:
@@ -55,7 +55,15 @@ class Rest:
         self.site = site
 
     def _left_of(self, routed: Routed) -> Routed:
-        return Routed(routed.message, tuple([each for each in routed.items if each.item.index not in self._done]))
+        """What is not decided of it. Where it can be read no more, or nobody listens any more, that is said of what is
+        left as if it were one item."""
+        left = tuple([each for each in routed.items if each.item.index not in self._done])
+        if not left:
+            next = max(self._done) + 1
+            why = routed.items[0].why if routed.items else "it says nothing any more"
+            malformed = bool(routed.items) and isinstance(routed.items[0].item, Malformed)
+            left = (RoutedItem(Malformed(next, why) if malformed else Item(next, {}), why=why),)
+        return Routed(routed.message, left)
 
     @property
     def sensors(self) -> set[SensorId]:

@@ -3,6 +3,7 @@ sensors. First come, first decided, as far as they are of the same sensors."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -22,12 +23,17 @@ class Waiting:
         self._reading = reading
         self._facts = facts
         self._order = order
+        self._here: Counter[SensorId] = Counter()
+        """How many messages of a sensor are on their way through ``decided``; others than these overtake nobody."""
 
     def needless(self, sensors: list[SensorId], turn: Turn | None) -> bool:
         """Whether a message of these sensors can be decided at once, as nearly all can."""
-        facts = self._facts
+        here = self._here
         return (
-            turn is None and not facts.line.busy and facts.ready(sensors) and not self._order.must_wait(sensors, None)
+            turn is None
+            and not (here and any(sensor in here for sensor in sensors))
+            and self._facts.ready(sensors)
+            and not self._order.must_wait(sensors, None)
         )
 
     async def decided(
@@ -43,6 +49,8 @@ class Waiting:
         reading, facts, order = self._reading, self._facts, self._order
         site = reading.site
         place: Place | None = None
+        own = [sensor.id for sensor in sensors_of(routed)]
+        self._here.update(own)
         try:
             if turn is not None:
                 await turn.come()
@@ -53,11 +61,17 @@ class Waiting:
                 sensors = [sensor.id for sensor in sensors_of(shown)]
                 async with facts.line:
                     await facts.load(sensors)
+                    if reading.site is not site and not test:
+                        continue
                     if not order.must_wait(sensors, place):
                         return decide(shown, sensors)
                     place = place or order.line_up(sensors)
                 await order.turn(place)
         finally:
+            for sensor in own:
+                self._here[sensor] -= 1
+                if not self._here[sensor]:
+                    del self._here[sensor]
             if place is not None:
                 order.leave(place)
             if turn is not None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from bridge.config.load import load
+from bridge.config.site import Sensor, Site
+from bridge.decide.draft import event_of
 from bridge.journal.contract import JournalError
 from bridge.journal.sqlite import SqliteJournal
-from bridge.model import Clock, Fate, ReceiptKind
+from bridge.model import Clock, Draft, Fate, ReceiptKind, SensorEvent
 from tests.adoption.conftest import JPEG, Depot, picture
 
 
@@ -193,3 +197,89 @@ async def test_the_cap_of_a_sender_has_room_again_when_its_items_are_adopted(dep
     await depot.adopts()
     ((_, kept, _),) = depot.journal._opened.writer.execute("SELECT * FROM quarantine_origin").fetchall()
     assert kept == 0
+
+
+def knows_the_shed(depot: Depot, address: str = "path: /shed") -> None:
+    """Until now messages to /shed were nobody's, and nobody could say what is in them."""
+    shed = f"  shed: {{profile: doors, connector: ways, address: {{{address}}}, cameras: [gate]}}\n"
+    site = depot.folder / "site.yaml"
+    site.write_text("".join([line for line in site.open() if "shed" not in line]) + shed)
+    depot.intake.replace(load(site))
+
+
+def said(*who: str) -> str:
+    return json.dumps([{"door": "side", "who": each} for each in who])
+
+
+async def test_of_a_message_that_was_nobodys_as_a_whole_every_item_is_adopted(depot: Depot) -> None:
+    receipt = await depot.says("/shed", said("w0", "w1", "w2"))
+    assert receipt.kind is ReceiptKind.UNKNOWN
+    knows_the_shed(depot)
+    await depot.adopts()
+    assert [event.fields["who"] for event in await depot.events()] == ["w0", "w1", "w2"]
+    record = await depot.message(receipt.message)
+    assert [(each.index, each.fate) for each in record.verdicts] == [(index, Fate.RAISED) for index in range(3)]
+    totals = await depot.journal.totals()
+    assert (totals.items["raised"], totals.items["quarantined"]) == (3, 0)
+    assert await depot.quarantined() == []
+    assert await depot.adopts() == (0, 0)
+
+
+async def test_those_of_its_items_that_nobody_knows_either_stay_in_quarantine_each_for_itself(depot: Depot) -> None:
+    body = [{"serial": "S1", "door": "a"}, {"serial": "S9", "door": "b"}, 7, {"serial": "S9", "door": "c"}]
+    receipt = await depot.says("/shed", json.dumps(body))
+    knows_the_shed(depot, "path: /shed, identity: {serial: S1}")
+    await depot.adopts()
+    assert [event.fields["door"] for event in await depot.events()] == ["a"]
+    assert [(each.message, each.index, each.key, each.unknown) for each in await depot.quarantined()] == [
+        (receipt.message, 1, "serial=S9", True),
+        (receipt.message, 2, "", False),
+        (receipt.message, 3, "serial=S9", True),
+    ]
+    knows_the_shed(depot, "path: /shed, identity: {serial: S9}")
+    assert await depot.adopts() == (2, 0)
+    assert [event.fields["door"] for event in await depot.events()] == ["a", "b", "c"]
+    assert [each.index for each in await depot.quarantined()] == [2]
+
+
+async def test_when_the_disk_refuses_a_later_piece_of_it_the_rest_is_found_again(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.intake.adopting.PIECE", 2)
+    names = [f"w{number}" for number in range(7)]
+    await depot.says("/shed", said(*names))
+    knows_the_shed(depot)
+    commits = [None, OSError(5, "input/output error")]
+
+    def broken() -> None:
+        if commits and (failure := commits.pop(0)) is not None:
+            raise failure
+
+    depot.journal._writer._committer._before_commit = broken
+    with pytest.raises(JournalError):
+        await depot.adopts()
+    assert [event.fields["who"] for event in await depot.events()] == ["w0", "w1"]
+    await depot.adopts()
+    assert [event.fields["who"] for event in await depot.events()] == names
+    assert await depot.quarantined() == []
+    assert (await depot.journal.totals()).items["quarantined"] == 0
+
+
+async def test_one_that_cannot_be_decided_stays_and_the_others_are_replayed(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours. Adoption is a room of the service: if it ended, everything would, at every start again."""
+    for door in ("one", "two", "three"):
+        await depot.says("/shed", json.dumps({"door": door}))
+    knows_the_shed(depot)
+
+    def faulty(site: Site, sensor: Sensor, draft: Draft, *more: Any) -> SensorEvent:
+        if draft.fields["door"] == "two":
+            raise ZeroDivisionError
+        return event_of(site, sensor, draft, *more)
+
+    with monkeypatch.context() as broken:
+        broken.setattr("bridge.decide.decide.event_of", faulty)
+        assert await depot.adopts() == (2, 1)
+    assert [event.fields["door"] for event in await depot.events()] == ["one", "three"]
+    assert await depot.adopts() == (1, 0)

@@ -25,7 +25,7 @@ from tests.journal.making import SITE, decision
 
 GATE, WIDE, HOOKED = CameraId("gate-in"), CameraId("gate-wide"), CameraId("hooked")
 CLOUD = VmsId("cloud")
-BOUND = 10.0
+BOUND = 30.0
 
 
 class Clock(SystemClock):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from bridge.clips.making import MOST_AT_ONCE, MOST_TRIES
 from bridge.config.site import Site
 from bridge.journal.clips import ClipState
 from bridge.model import Rejected, State, Urgency, VmsId
+from bridge.vms.base import VmsTarget
 from bridge.vms.clip import ClipSettings, around, clip_title
 from bridge.vms.recorded import Away, CannotTell, Refused
 from tests.clips.conftest import GATE, HOOKED, WIDE, Clock, FakeVms, Scene, opened, site_with
@@ -192,10 +194,17 @@ async def test_a_vms_that_hangs_holds_up_neither_another_nor_any_event(scene: Sc
     await scene.until_counted(made=3)
 
 
-async def test_a_target_that_fails_over_a_clip_fails_nothing_else(
-    scene: Scene, caplog: pytest.LogCaptureFixture
+async def test_a_round_that_fails_is_said_and_the_next_one_goes_on(
+    scene: Scene, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scene.vms.script = [RuntimeError("a fault of ours")]
+    whole, failures = scene.room._making.round, [RuntimeError("a fault of ours")]
+
+    async def round(site: Site, targets: Mapping[VmsId, VmsTarget]) -> bool:
+        if failures:
+            raise failures.pop()
+        return await whole(site, targets)
+
+    monkeypatch.setattr(scene.room._making, "round", round)
     await scene.start()
     await scene.raised()
     await scene.settle()
@@ -334,3 +343,35 @@ def test_a_title_is_short_and_has_the_events_id() -> None:
     title = clip_title(event)
     assert title.endswith(f"… [{event.id}]")
     assert len(title) < 160
+
+
+async def test_a_fault_of_one_target_gives_its_clip_up_in_the_end_and_disturbs_no_other(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It comes first in every round: if it ended the round, others would be asked for again and again."""
+    faulty = FakeVms()
+    faulty.otherwise = KeyError("id")
+    scene.replace(site_with({"after": "0 s"}, hook={"after": "0 s"}))
+    scene.targets[VmsId("hook")] = faulty
+    scene.vms.hold = asyncio.Event()
+    await scene.start()
+    await scene.raised(cameras=(HOOKED,), vms="hook")
+    await scene.raised()
+    await scene.settle()
+    await scene.settle(1, vms="hook")
+    scene.clock.ahead += 60
+
+    async def both_are_asked() -> bool:
+        return bool(faulty.asked and scene.vms.asked)
+
+    async def given_up() -> bool:
+        scene.clock.ahead += 600
+        return (await scene.journal.clips.counts())["gave up"] == 1
+
+    await scene.until(both_are_asked)
+    scene.vms.hold.set()
+    await scene.until_counted(made=2)
+    assert len(scene.vms.asked) == 2
+    await scene.until(given_up)
+    assert len(faulty.asked) == MOST_TRIES
+    assert "could not be asked for" in caplog.text

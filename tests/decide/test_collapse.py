@@ -309,3 +309,22 @@ def test_a_long_answer_to_a_search_goes_through_what_is_known_once(
     )
     assert len(looks) == 1
     assert [verdict.fate for verdict in answer.verdicts] == [Fate.COLLAPSED] * 50 + [Fate.RAISED] * 250
+
+
+def test_a_thing_of_when_the_clock_was_a_year_ahead_is_not_the_one_of_today(bench: Bench) -> None:
+    bench.seconds = 365 * 86400.0
+    (first,) = bench.say(draft(collapse=NOW)).events
+    bench.seconds = 0.0
+    second = bench.say(draft(collapse=NOW))
+    assert second.verdicts[0].fate is Fate.RAISED
+    assert second.events[0].id != first.id
+    assert bench.say(draft(collapse=NOW)).verdicts[0].event == second.events[0].id
+
+
+def test_what_was_held_then_is_raised_when_the_clock_is_set_back(bench: Bench) -> None:
+    bench.seconds = 365 * 86400.0
+    held = bench.say(draft("4AB1234", collapse=VEHICLE)).verdicts[0].event
+    bench.seconds = 0.0
+    later = bench.say(draft("5CD5678", collapse=VEHICLE))
+    assert [event.id for event in later.events] == [held]
+    assert later.verdicts[0].event != held

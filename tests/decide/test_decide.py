@@ -122,3 +122,21 @@ def test_a_body_that_held_no_picture_is_kept_as_it_came(bench: Bench) -> None:
 
 def test_a_fired_event_is_marked_as_a_test(bench: Bench) -> None:
     assert bench.say(draft(), test=True).events[0].test
+
+
+YEAR = 365 * 86400.0
+
+
+def test_what_was_told_while_the_clock_was_a_year_ahead_does_not_swallow_what_is_told_today(bench: Bench) -> None:
+    """A box without a battery guesses the date until it has asked somebody. Devices count from 1 again each day."""
+    bench.seconds = YEAR
+    bench.say(draft(dedup="902/new"))
+    bench.seconds = 0.0
+    assert bench.say(draft(dedup="902/new")).verdicts[0].fate is Fate.RAISED
+    assert bench.say(draft(dedup="902/new")).verdicts[0].fate is Fate.DUPLICATE
+
+
+def test_a_clock_that_is_set_back_a_little_makes_no_duplicate_an_event(bench: Bench) -> None:
+    bench.say(draft(dedup="902/new", dedup_window=600.0))
+    bench.seconds = -300.0
+    assert bench.say(draft(dedup="902/new", dedup_window=600.0)).verdicts[0].fate is Fate.DUPLICATE

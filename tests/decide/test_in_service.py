@@ -111,3 +111,12 @@ def test_the_rules_of_the_sensor_keep_their_places(bench: Bench) -> None:
     sensor = bench.site.sensors[GATE]
     assert msgspec.structs.asdict(sensor)["rules"] == ()
     assert bench.say(draft()).verdicts[0].rule == "inhibit: roof works"
+
+
+def test_what_still_had_to_last_when_the_test_began_ends_with_its_real_restore() -> None:
+    bench = Bench(site_of(Debounce("five", 5.0)))
+    waiting = bench.say(door()).verdicts[0].event
+    say(bench, TEST)
+    restored = bench.say(door(State.RESTORED))
+    assert [(event.id, event.withheld, event.test) for event in restored.events] == [(waiting, "five", False)]
+    assert bench.wait(60) == [], "nothing is raised that nobody would restore"

@@ -52,3 +52,26 @@ def test_forgetting_a_fact_removes_it() -> None:
     held.apply([change("a", None)], now=0.0, monotonic=0.0)
     assert held.get(SENSOR, "dedup", "a", 0.0) is None
     assert len(held) == 0
+
+
+def test_of_what_is_loaded_the_newest_are_remembered_whatever_order_it_comes_in() -> None:
+    facts = {f"fact {number}": Fact(b"", 100.0 + number) for number in reversed(range(PER_KIND + 10))}
+    facts["open hold"] = Fact(b"", 1.0, 70.0)
+    held = memory(**facts)
+    assert len(held) == PER_KIND + 11, "what has a timer is remembered, and what is older than it with it"
+    held = memory(**{name: fact for name, fact in facts.items() if fact.due is None})
+    assert len(held) == PER_KIND
+    held.apply([change("one more", b"", 9999.0)], now=60.0, monotonic=0.0)
+    assert held.get(SENSOR, "dedup", f"fact {PER_KIND + 9}", 60.0) is not None
+    assert held.get(SENSOR, "dedup", "fact 0", 60.0) is None
+
+
+def test_sensors_that_are_needed_together_do_not_push_each_other_out() -> None:
+    """They would be loaded in turn, for ever."""
+    held = Memory(limit=4)
+    names = [SensorId(f"sensor-{number}") for number in range(4)]
+    for name in names:
+        held.load(name, {StateKey(name, "dedup", str(key)): Fact(b"", 100.0) for key in range(3)}, names)
+    assert all(held.knows(name) for name in names)
+    held.load(SENSOR, {})
+    assert not held.knows(names[0])

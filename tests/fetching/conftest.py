@@ -38,7 +38,7 @@ from tests.decide.conftest import site_of
 from tests.vms.conftest import Played, Vault, playing
 
 JPEG = b"\xff\xd8\xff\xe0 a picture"
-BOUND = 10.0
+BOUND = 30.0
 
 
 def settings(**more: Any) -> FetchSettings:

@@ -17,6 +17,7 @@ from bridge.linking import MOST_OF_AN_ITEM, host_shown
 from bridge.model import Part, ReceiptKind
 from tests.fetching.conftest import BOUND, JPEG, Open, settings, site
 from tests.vms.conftest import CUT, SILENCE, Played, Vault, answer, playing
+from tests.vms.time_passes import pass_time
 
 
 def at(host: Played, path: str = "/get-image/1") -> str:
@@ -62,6 +63,7 @@ async def test_a_message_is_not_acknowledged_while_its_picture_is_on_the_way(ope
         (answer(302, b"", "Location: http://127.0.0.2:1/"), "it redirects to another host"),
         (answer(302, b"", "Location: http://evil.example/"), "it redirects to another host"),
         (answer(302, b"", "Location: /again"), "it redirects again and again"),
+        (answer(302, b"", "Location: http://[fe80"), "this is no link that can be asked for"),
         (answer(302), "it redirects again and again"),
         (CUT, "no whole answer"),
         (b"SSH-2.0-OpenSSH\r\n", "no whole answer"),
@@ -69,15 +71,19 @@ async def test_a_message_is_not_acknowledged_while_its_picture_is_on_the_way(ope
             b"HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n" + JPEG + b"x" * 30_000,
             "it is larger than 4096 bytes",
         ),
-        (SILENCE, "not within 0.2 s"),
+        (SILENCE, "not within 4 s"),
     ],
 )
 async def test_without_a_picture_the_event_goes_all_the_same_and_says_why(
     opened: Open, host: Played, reply: bytes | str, why: str
 ) -> None:
     host.otherwise = reply
-    async with opened(settings(most="4 KiB", timeout="200 ms")) as bench:
-        await bench.say(1, "a", {"plate": at(host)})
+    async with opened(settings(most="4 KiB", timeout="4 s")) as bench:
+        saying = asyncio.create_task(bench.say(1, "a", {"plate": at(host)}))
+        if reply == SILENCE:
+            await host.until(1)
+            pass_time(5.0)
+        await saying
         (event,) = await bench.events()
         assert event.media == ()
         assert event.marks == (f"no picture (plate) from 127.0.0.1: {why}",)
@@ -306,9 +312,13 @@ async def test_of_very_many_links_some_are_fetched_and_the_rest_is_said(opened: 
 
 async def test_a_host_that_never_answers_is_left_alone_for_a_while(opened: Open, host: Played) -> None:
     host.otherwise = SILENCE
-    async with opened(settings(timeout="50 ms")) as bench:
+    async with opened(settings(timeout="4 s")) as bench:
         for number in range(SILENT_TIMES + 2):
-            await bench.say(number, "a", {"plate": at(host)})
+            saying = asyncio.create_task(bench.say(number, "a", {"plate": at(host)}))
+            if number < SILENT_TIMES:
+                await host.until(number + 1)
+                pass_time(5.0)
+            await saying
         assert len(host.requests) == SILENT_TIMES
         assert [event.marks[0].rpartition(": ")[2] for event in await bench.events()][-2:] == [
             "the host did not answer lately"
@@ -369,3 +379,30 @@ def test_what_is_no_host_is_refused(text: str) -> None:
 def test_addresses_are_hosts_too() -> None:
     assert (host_of("[FD00::9]:80").name, host_of("[fd00::9]:80").port) == ("fd00::9", 80)
     assert host_of("fd00::9").name == "fd00::9"
+
+
+async def test_when_one_of_those_that_wait_goes_away_the_others_wait_all_the_same(opened: Open, host: Played) -> None:
+    host.otherwise = answer(200, JPEG)
+    host.hold.clear()
+    async with opened(settings()) as bench:
+        first = asyncio.create_task(bench.say(1, "a", {"plate": at(host)}))
+        await host.until(1)
+        given_up = asyncio.create_task(bench.say(2, "a"))
+        behind = asyncio.create_task(bench.say(3, "a"))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.wait([given_up])
+        last = asyncio.create_task(bench.say(4, "a"))
+        await bench.say(5, "b")
+        host.hold.set()
+        await asyncio.gather(first, behind, last)
+        assert [event.title for event in await bench.events()] == ["5", "1", "3", "4"]
+
+
+async def test_a_fault_while_fetching_costs_the_picture_and_no_more(
+    opened: Open, host: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Fetcher, "_allowed", lambda *_: 1 // 0)
+    async with opened(settings()) as bench:
+        await bench.say(1, "a", {"plate": at(host)})
+        assert (await bench.events())[0].marks == ("no picture (plate) from 127.0.0.1: fetching it failed",)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections import Counter
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from bridge.intake import Intake
-from bridge.journal.contract import Full, Undone
-from bridge.model import Fate, Receipt, ReceiptKind
+from bridge.journal.contract import Full, JournalError, StateRow, Undone
+from bridge.model import ConnectorId, Fate, Receipt, ReceiptKind, SensorId, StateKey
+from bridge.routing import Routed
 from bridge.supervision import Conditions
+from connectors.in_order import InOrder
 from tests.intake.conftest import HandClock, HeldJournal, Words, message, site_with_words
 
 
@@ -36,7 +40,7 @@ class Door:
         task = asyncio.create_task(work)
         await self.settled([task])
         self.journal.keep()
-        return await asyncio.wait_for(task, 5)
+        return await asyncio.wait_for(task, 30)
 
 
 @pytest.fixture
@@ -86,6 +90,24 @@ async def test_what_a_failed_commit_decided_is_forgotten_and_the_resend_is_an_ev
     assert [(await first).kind, (await second).kind] == [ReceiptKind.LATER, ReceiptKind.LATER]
     again = await door.now(door.intake.submit(message(door.clock, id=1)))
     assert again.kind is ReceiptKind.ACCEPTED
+
+
+async def test_what_comes_in_the_turn_in_which_a_commit_failed_does_not_overtake_what_was_undone(door: Door) -> None:
+    """Whose commit failed is told one turn of the loop later; the next of the same sender comes within that turn."""
+    await door.now(door.intake.submit(message(door.clock, id=0)))
+    kept: list[int] = []
+    in_order = InOrder(door.intake, Counter(), 2**20)
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        await in_order.submit(group, message(door.clock, id=1), lambda: kept.append(1))
+        await door.settled([])
+        await in_order.submit(group, message(door.clock, id=2), lambda: kept.append(2))
+        await in_order.submit(group, message(door.clock, id=3), lambda: kept.append(3))
+        door.journal.fail(Undone("disk"))
+        while len(kept) < 3:
+            await door.settled([])
+            door.journal.keep()
+            await asyncio.sleep(0.001)
+    assert kept == [1, 2, 3]
 
 
 async def test_a_full_journal_says_later_and_ends_its_condition_by_itself(door: Door) -> None:
@@ -142,7 +164,7 @@ async def test_holds_of_before_a_restart_end_too(door: Door) -> None:
     await door.now(door.intake.submit(message(door.clock, thing="car", hold=0.0001, plate="A")))
     restarted = Intake(site_with_words(), door.journal, door.clock, door.conditions)  # type: ignore[arg-type]
     running = asyncio.create_task(restarted.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not door.journal.committing:
             door.clock.seconds += 1.0
             await asyncio.sleep(0)
@@ -216,3 +238,101 @@ async def test_an_end_that_is_put_off_again_and_again_is_one_timer_and_comes_whe
     await door.now(door.intake.fire_due())
     assert not any(key.kind in ("condition", "ending") for key in door.journal.rows)
     assert len(door.intake._timers) == 0
+
+
+async def test_a_fault_that_nobody_thought_of_is_no_fault_of_the_connectors(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever submits does not expect it: with one message it would end all that its connector takes."""
+
+    async def unreadable(_: object) -> None:
+        raise OSError(5, "input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(door.journal, "state", unreadable)
+        receipt = await door.intake.submit(message(door.clock, id=1))
+    assert (receipt.kind, receipt.kept) == (ReceiptKind.LATER, False)
+    assert "error" not in receipt.why, "a sender is told no inner things"
+    assert (await door.now(door.intake.submit(message(door.clock, id=1)))).kind is ReceiptKind.ACCEPTED
+
+
+async def test_what_could_not_be_read_is_recorded_as_what_nobody_masked(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded: list[Routed] = []
+    door.intake.recorder = recorded.append
+    monkeypatch.setattr(Words, "redact", lambda self, message: 1 // 0)
+    await door.now(door.intake.submit(message(door.clock, id=1)))
+    assert [routed.masked for routed in recorded] == [False]
+
+
+async def test_a_reload_while_a_sensor_is_read_from_the_journal_decides_by_the_new_site(door: Door) -> None:
+    """Else its event would be for cameras that are no longer there, and for none of the new ones."""
+    task = asyncio.create_task(door.intake.submit(message(door.clock, id=1)))
+    while not door.journal.loads:
+        await asyncio.sleep(0)
+    door.intake.replace(site_with_words(cameras=("yard",)))
+    await door.settled([task])
+    ((decision, _),) = door.journal.committing
+    assert [new.camera for new in decision.deliveries] == ["yard"]
+    door.journal.keep()
+    assert (await task).kind is ReceiptKind.ACCEPTED
+
+
+async def test_a_journal_that_cannot_be_read_for_a_while_loses_no_timer(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await door.now(door.intake.submit(message(door.clock, thing="car", hold=0.0001, plate="A")))
+    restarted = Intake(site_with_words(), door.journal, door.clock, door.conditions)  # type: ignore[arg-type]
+    asked: list[str] = []
+
+    def failing_once(name: str) -> None:
+        whole = getattr(door.journal, name)
+
+        async def read(*of: object) -> Any:
+            asked.append(name)
+            if asked.count(name) == 1:
+                raise JournalError("the journal could not be read")
+            return await whole(*of)
+
+        monkeypatch.setattr(door.journal, name, read)
+
+    failing_once("timers")
+    failing_once("state")
+    running = asyncio.create_task(restarted.run())
+    async with asyncio.timeout(10):
+        while not door.journal.committing:
+            assert not running.done()
+            door.clock.seconds += 1.0
+            await asyncio.sleep(0)
+    assert asked == ["timers", "timers", "state", "state"]
+    assert [event.title for decision, _ in door.journal.committing for event in decision.events] == ["A"]
+    assert door.conditions.holds("journal"), "until something is kept again"
+    running.cancel()
+
+
+async def test_while_one_sensor_is_read_from_the_journal_others_are_decided_and_its_own_wait(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal reads in one thread: behind a long search in it an alarm of another sensor would wait for that."""
+    await door.now(door.intake.submit(message(door.clock, id=0)))
+    site = site_with_words()
+    (known,) = site.sensors.values()
+    new = msgspec.structs.replace(known, id=SensorId("new"), connector=ConnectorId("elsewhere"))
+    door.intake.replace(msgspec.structs.replace(site, sensors={known.id: known, new.id: new}))
+    searched, read = asyncio.Event(), door.journal.state
+
+    async def slow(sensors: Sequence[SensorId]) -> Mapping[StateKey, StateRow]:
+        await searched.wait()
+        return await read(sensors)
+
+    monkeypatch.setattr(door.journal, "state", slow)
+    unheard = msgspec.structs.replace(message(door.clock, id=3), connector=new.connector)
+    waiting = [asyncio.create_task(door.intake.submit(unheard)) for _ in range(2)]
+    await door.settled(waiting)
+    assert (await door.now(door.intake.submit(message(door.clock, id=1)))).kind is ReceiptKind.ACCEPTED
+    assert not any(each.done() for each in waiting)
+    searched.set()
+    await door.settled(waiting)
+    door.journal.keep()
+    assert [(await each).kind for each in waiting] == [ReceiptKind.ACCEPTED, ReceiptKind.DUPLICATE]

@@ -102,3 +102,27 @@ async def test_large_messages_that_are_read_count_among_those_that_wait(monkeypa
                 await asyncio.sleep(0.001)
     door.journal.keep()
     assert {(await each).kind for each in waiting} == {ReceiptKind.ACCEPTED}
+
+
+async def test_when_one_of_those_that_wait_is_given_up_the_others_wait_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    door = Door()
+    with reading_stops_at(monkeypatch) as (reading, go_on):
+        first = asyncio.create_task(door.intake.submit(large(door, 1)))
+        assert await asyncio.to_thread(reading.wait, 10)
+        given_up = asyncio.create_task(door.intake.submit(message(door.clock, id=2)))
+        behind = asyncio.create_task(door.intake.submit(message(door.clock, id=3)))
+        await door.settled([given_up, behind])
+        given_up.cancel()
+        await asyncio.wait([given_up])
+        last = asyncio.create_task(door.intake.submit(message(door.clock, id=4)))
+        await door.settled([behind, last])
+        assert ids(door) == [], "nobody overtakes the one that is read"
+        go_on.set()
+        async with asyncio.timeout(10):
+            while len(ids(door)) < 3:
+                await asyncio.sleep(0.001)
+    assert ids(door) == [1, 3, 4]
+    door.journal.keep()
+    assert {(await each).kind for each in (first, behind, last)} == {ReceiptKind.ACCEPTED}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import msgspec
 import pytest
@@ -232,3 +232,52 @@ async def test_facts_of_a_thousand_sensors_are_loaded_in_one_pass_over_them() ->
     gate.journal.rows = {key: StateRow(key, b"x", 2e9) for key in (StateKey(name, "dedup", "x") for name in names)}
     await gate.intake._facts.load(names)
     assert compared < 20 * len(names)
+
+
+async def test_when_a_reload_leaves_nobody_who_listens_the_rest_is_quarantined_and_not_forgotten(gate: Gate) -> None:
+    much = gate.deciding(gate.much())
+    await gate.settled([much])
+    gate.intake.replace(msgspec.structs.replace(site_with_words(), sensors={}))
+    async with asyncio.timeout(10):  # the rest is read again, in a thread
+        first, rest = await gate.kept_one_by_one(much)
+    (left,) = rest.quarantined
+    assert (left.index, left.unknown) == (len(first.verdicts), True)
+    assert "no sensor of connector lpr listens" in left.why
+    assert [(verdict.index, verdict.fate) for verdict in rest.verdicts] == [(left.index, Fate.QUARANTINED)]
+
+
+async def test_what_is_adopted_of_it_later_is_all_that_was_left(gate: Gate) -> None:
+    decided = [Verdict(index, Fate.RAISED) for index in range(3)] + [Verdict(3, Fate.QUARANTINED, why="nobody")]
+    record = MessageRecord(id=MessageId("m1"), message=gate.much(many=6), verdicts=tuple(decided))
+    assert await gate.now(gate.intake.adopt(record, [3])) == 3
+
+
+async def test_what_is_adopted_while_others_of_its_items_are_to_be_decided_is_only_what_was_asked_for() -> None:
+    gate = Gate()
+    decided = [Verdict(0, Fate.QUARANTINED, why="nobody"), Verdict(1, Fate.RAISED)]
+    record = MessageRecord(id=MessageId("m1"), message=gate.much(many=6), verdicts=tuple(decided))
+    gate.journal.left[record.id] = Undecided(record, Piece(record.id, 1, last=False))
+    await gate.intake.restore()
+    assert gate.intake.is_decided_in_part(record.id)
+    assert await gate.now(gate.intake.adopt(record, [0], in_part=True)) == 1
+
+
+async def test_a_reload_while_a_sensor_of_the_rest_is_read_from_the_journal_decides_it_by_the_new_site(
+    gate: Gate,
+) -> None:
+    much = gate.deciding(gate.much(many=PIECE))
+    await gate.settled([much])
+    gate.intake._facts.memory.clear()  # as when decisions were undone
+    read = gate.journal.state
+
+    async def meanwhile(sensors: Sequence[SensorId]) -> Mapping[StateKey, StateRow]:
+        gate.intake.replace(site_with_words(cameras=("yard",)))
+        monkeypatched.undo()
+        return await read(sensors)
+
+    with pytest.MonkeyPatch.context() as monkeypatched:
+        monkeypatched.setattr(gate.journal, "state", meanwhile)
+        async with asyncio.timeout(10):  # the rest is read again, in a thread
+            kept = await gate.kept_one_by_one(much)
+    cameras = [{new.camera for new in decision.deliveries} for decision in kept]
+    assert cameras == [{"gate-in", "gate-wide"}, {"yard"}]
