@@ -20,6 +20,12 @@ log = logging.getLogger("bridge.asgi")
 MOST_AHEAD = 16
 """Requests that may wait on one connection for those before them; then it is not read."""
 
+MOST_HEADERS = 1000
+"""Lines of one head: many short ones take thirty times their bytes."""
+
+AT_ONCE = 16 * 1024
+"""Bytes that are parsed at once: a read may bring 256 KiB, and fifteen thousand requests in them."""
+
 _NOT_HTTP = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 12\r\nconnection: close\r\n\r\nnot HTTP/1.1"
 _HEAD_TOO_LONG = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 13\r\nconnection: close\r\n\r\nhead too long"
@@ -28,7 +34,8 @@ _FAULT = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection
 
 
 class Connection(asyncio.Protocol):
-    """``since``: when what it does now began (loop time): to rest, or to read a head."""
+    """``since``: when what it does now began (loop time): to rest, to read a head, to write what is not read or to hang
+    up."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -42,7 +49,7 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._expects = False
-        self._head_length = 0
+        self._head_length = 0  # or bytes that belong to a body and bring none of it
         self._in_head = True
         self._parsing: Exchange | None = None
         self._working: Exchange | None = None
@@ -50,19 +57,27 @@ class Connection(asyncio.Protocol):
         self._answered = False
         self._last = False
         self._paused = False
+        self._unparsed: bytes | memoryview = b""
         self._drained: asyncio.Event | None = None
+        self.handshake: asyncio.Task[None] | None = None
         self.since = server.loop.time()
 
     # ---------------------------------------------------------------------------------------------- from the loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        peer = transport.get_extra_info("peername")
-        self._client = (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) else None
-        self._secure = transport.get_extra_info("sslcontext") is not None
+        if self.handshake is not None:
+            self._secure = True
+            self.since = self._server.loop.time()
+            return
+        self.comes_from(transport.get_extra_info("peername"))
         if not self._server.welcome(self):
             self._transport.write(self._server.crowded)
-            self._transport.close()
+            self.close()
+
+    def comes_from(self, source: object) -> None:
+        """``source``: as the socket gives it."""
+        self._client = (str(source[0]), int(source[1])) if isinstance(source, tuple) else None
 
     @property
     def peer(self) -> str:
@@ -80,28 +95,58 @@ class Connection(asyncio.Protocol):
         self._waiting.clear()
 
     def data_received(self, data: bytes) -> None:
+        if self._unparsed:
+            self._unparsed = bytes(self._unparsed) + data  # once: nothing is read meanwhile
+        elif len(data) <= AT_ONCE:
+            self._parse(data)
+        else:
+            self._unparsed = memoryview(data)
+            self._parse_on()
+
+    def _parse_on(self) -> None:
+        """As much of what was read as may wait for those before it."""
+        while self._unparsed and not self._last and not self._is_ahead:
+            piece, self._unparsed = self._unparsed[:AT_ONCE], self._unparsed[AT_ONCE:]
+            self._parse(piece)
+        if self._last:
+            self._unparsed = b""
+        elif self._unparsed:
+            self.stop_reading()
+
+    def _parse(self, data: bytes | memoryview) -> None:
         if self._last:
             return
-        if self._in_head:
-            if not self._head_length and not self.at_work:
-                self.since = self._server.loop.time()
-            self._head_length += len(data)
+        if self._in_head and not self._head_length and not self.at_work:
+            self.since = self._server.loop.time()
+        self._head_length += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._last = True  # what comes after is of another protocol
         except httptools.HttpParserError:
-            self._broken(_NOT_HTTP, "not http")
-            return
-        if self._in_head and self._head_length > self._server.limits.head:
+            if self._head_length <= self._server.limits.head:
+                self._broken(_NOT_HTTP, "not http")
+                return
+        if self._head_length > self._server.limits.head:
             self._broken(_HEAD_TOO_LONG, "head too long")
             return
         if self._working is None:
             self._next()
-        elif len(self._waiting) > MOST_AHEAD:
+        elif self._is_ahead:
             self.stop_reading()
 
+    def eof_received(self) -> bool:
+        """It asks nothing more, and may wait for its answers: some senders end what they say before they listen."""
+        self._last = True
+        if self._parsing is not None:
+            self._parsing.disconnected()
+        for exchange in (self._working, *self._waiting):
+            if exchange is not None:
+                exchange.no_more()
+        return self.at_work and not self._secure  # with TLS there is no end of one direction alone
+
     def pause_writing(self) -> None:
+        self.since = self._server.loop.time()
         self._drained = asyncio.Event()
 
     def resume_writing(self) -> None:
@@ -120,6 +165,11 @@ class Connection(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._parsing is not None:
+            return  # behind the body: trailers are no headers (RFC 9110 section 6.5.1)
+        if len(self._headers) == MOST_HEADERS:
+            self._head_length = self._server.limits.head + 1
+            raise ValueError("too many headers")  # the parser's to catch
         name = name.lower()
         if name == b"expect" and value.lower() == b"100-continue":
             self._expects = True
@@ -148,6 +198,7 @@ class Connection(asyncio.Protocol):
         self._head_length = 0
 
     def on_body(self, body: bytes) -> None:
+        self._head_length = 0
         if self._parsing is not None:
             self._parsing.body(body)
 
@@ -156,6 +207,7 @@ class Connection(asyncio.Protocol):
             self._parsing.end_of_body()
             self._parsing = None
         self._in_head = True
+        self._head_length = 0
 
     # ---------------------------------------------------------------------------------------------- the exchanges
 
@@ -168,6 +220,21 @@ class Connection(asyncio.Protocol):
     def resting(self) -> bool:
         """Whether nothing has come since the last answer."""
         return self._in_head and not self._head_length and not self.at_work and self._answered
+
+    @property
+    def unread(self) -> bool:
+        """Whether it has so many answers not read that none can be written, or is to be hung up on and has some."""
+        return self._drained is not None or (self._transport is not None and self._transport.is_closing())
+
+    @property
+    def gives_way(self) -> bool:
+        """Whether nothing of it would be lost that may be kept already: a body that has not come whole is not."""
+        return not self.at_work or (self._working is not None and self._working is self._parsing)
+
+    @property
+    def _is_ahead(self) -> bool:
+        """Whether as much waits for the request before it as may."""
+        return len(self._waiting) > MOST_AHEAD or (bool(self._waiting) and self._waiting[-1].is_ahead)
 
     def _next(self) -> None:
         if self._waiting:
@@ -189,13 +256,13 @@ class Connection(asyncio.Protocol):
             if self._transport is not None:
                 if not exchange.complete or not exchange.keep or self._server.closing:
                     self._last = True
-                    self._transport.close()
+                    self.close()
                 elif self._last and not self._waiting:
-                    self._transport.close()
+                    self.close()
                 else:
                     self.since = self._server.loop.time()
-                    self.read_on()
                     self._next()
+                    self.read_on()
 
     def _broken(self, answer: bytes, why: str) -> None:
         """Nothing more can be read here. Those before it are still answered."""
@@ -217,7 +284,11 @@ class Connection(asyncio.Protocol):
             self.close()
 
     def close(self) -> None:
-        if self._transport is not None:
+        if self._transport is None:
+            if self.handshake is not None:
+                self.handshake.cancel()
+        elif not self._transport.is_closing():
+            self.since = self._server.loop.time()
             self._transport.close()
 
     def abort(self) -> None:
@@ -240,6 +311,10 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def read_on(self) -> None:
+        if self._unparsed:
+            self._parse_on()
+        if self._unparsed or self._is_ahead:
+            return
         if self._paused and self._transport is not None and not self._transport.is_closing():
             self._paused = False
             self._transport.resume_reading()

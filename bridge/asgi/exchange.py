@@ -41,7 +41,7 @@ class Exchange:
     ``keep``: whether another request may follow on the connection. ``gone``: nobody is there to answer."""
 
     __slots__ = (
-        "_ahead", "_chunked", "_expects", "_head", "_left", "_pieces", "_told_end", "_waiter", "_wire",
+        "_ahead", "_chunked", "_expects", "_head", "_left", "_no_more", "_pieces", "_told_end", "_waiter", "_wire",
         "complete", "gone", "keep", "more_body", "scope", "started",
     )  # fmt: skip
 
@@ -54,7 +54,7 @@ class Exchange:
         self._expects = expects_continue
         self._pieces: list[bytes] = []
         self._ahead = 0
-        self._told_end = False
+        self._told_end = self._no_more = False
         self._waiter: asyncio.Future[None] | None = None
         self._head = b""
         self._chunked = False
@@ -67,12 +67,22 @@ class Exchange:
             return
         self._pieces.append(data)
         self._ahead += len(data)
-        if self._ahead > READ_AHEAD:
+        if self.is_ahead:
             self._wire.stop_reading()
         self._wake()
 
     def end_of_body(self) -> None:
         self.more_body = False
+        self._wake()
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether as much of its body is kept as may be before it is asked for."""
+        return self._ahead > READ_AHEAD
+
+    def no_more(self) -> None:
+        """The client has ended its direction of the connection; whether it still listens is not known."""
+        self._no_more = True
         self._wake()
 
     def disconnected(self) -> None:
@@ -87,7 +97,9 @@ class Exchange:
 
     async def receive(self) -> Event:
         """The body that has come since, or the end of the exchange."""
-        while not (self.gone or self.complete or self._pieces or (not self.more_body and not self._told_end)):
+        while not (
+            self.gone or self.complete or self._pieces or self._no_more or (not self.more_body and not self._told_end)
+        ):
             if self._expects and self.more_body:
                 self._expects = False
                 self._wire.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -95,7 +107,7 @@ class Exchange:
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
             self._waiter = None
-        if self.gone or self.complete:
+        if self.gone or self.complete or (self._no_more and self._told_end):
             return _GONE
         pieces = self._pieces
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)

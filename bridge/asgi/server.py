@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import ssl
 from collections import Counter
+from collections.abc import Coroutine
 
 import msgspec
 
 from bridge.asgi.connection import Connection
 from bridge.asgi.exchange import Application, Exchange
+from bridge.asgi.handshakes import Handshakes
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at connections that are slow or rest; none while there are no connections."""
@@ -21,13 +24,15 @@ more."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """``connections``: at once. ``head``: bytes of a request's head. ``slow``: seconds in which a head must have come;
-    ``idle``: seconds a connection may rest between two requests."""
+    """``connections``: at once. ``head``: bytes of a request's head. ``slow``: seconds in which a handshake must have
+    ended, and then a head have come; ``idle``: seconds a connection may rest between two requests; ``unread``: seconds
+    a client may leave answers unread when no more of them can be written."""
 
     connections: int = 256
     head: int = 64 * 1024
     slow: float = 30.0
     idle: float = 30.0
+    unread: float = math.inf
 
 
 class Server:
@@ -43,6 +48,7 @@ class Server:
         self.closing = False
         self.loop: asyncio.AbstractEventLoop
         self._server: asyncio.Server | None = None
+        self._handshakes: Handshakes | None = None
         self._connections: set[Connection] = set()
         self._places: Counter[str] = Counter()  # how many of them each client has
         self._tasks: set[asyncio.Task[None]] = set()
@@ -51,9 +57,11 @@ class Server:
     async def start(self, listener: socket.socket, context: ssl.SSLContext | None = None) -> None:
         """Accept on ``listener``, which is bound and does not block."""
         self.loop = asyncio.get_running_loop()
-        self._server = await self.loop.create_server(
-            lambda: Connection(self), sock=listener, ssl=context, backlog=BACKLOG
-        )
+        if context is None:
+            self._server = await self.loop.create_server(lambda: Connection(self), sock=listener, backlog=BACKLOG)
+        else:
+            self._handshakes = Handshakes(self, listener, context)
+            self._handshakes.start(BACKLOG)
 
     async def finish(self, bound: float) -> None:
         """Accept nothing more, let requests under way be answered within ``bound`` seconds, end the others."""
@@ -63,6 +71,8 @@ class Server:
                 connection.end()
         if self._server is not None:
             await self._accept_no_more(self._server)
+        if self._handshakes is not None:
+            await self._handshakes.close()
         for connection in list(self._connections):  # and whoever rests: who sees that end finds nobody listening
             connection.end()
         try:
@@ -94,7 +104,7 @@ class Server:
 
     def welcome(self, connection: Connection) -> bool:
         """Whether there is room for it. Where all places are taken, the client with most of them gives one to a client
-        with fewer: that of its connections which has been without a request longest."""
+        with fewer: that of its connections which has been without a whole request longest."""
         self._connections.add(connection)
         self._places[connection.peer] += 1
         if len(self._connections) > self.limits.connections:
@@ -109,10 +119,10 @@ class Server:
         crowd = max(self._places, key=self._places.__getitem__)  # a flood comes here for each of its connections
         if self._places[crowd] <= self._places[peer]:
             return False
-        idle = [each for each in self._connections if each.peer == crowd and not each.at_work]
-        if not idle:
+        giving = [each for each in self._connections if each.peer == crowd and each.gives_way]
+        if not giving:
             return False
-        longest = min(idle, key=lambda each: each.since)
+        longest = min(giving, key=lambda each: each.since)
         self.farewell(longest)
         longest.close()
         return True
@@ -126,14 +136,23 @@ class Server:
             del self._places[connection.peer]
 
     def answer(self, connection: Connection, exchange: Exchange) -> None:
-        task = self.loop.create_task(connection.answered(exchange))
+        self.own(connection.answered(exchange))
+
+    def own(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = self.loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def _look(self) -> None:
-        """End connections that have rested too long, or whose head does not come."""
+        """End connections that have rested too long, whose head does not come or whose answers nobody reads."""
         now = self.loop.time()
         for connection in list(self._connections):
+            if connection.unread:
+                if now - connection.since >= self.limits.unread:
+                    self.counts["unread"] += 1
+                    connection.abort()
+                continue
             if connection.at_work:
                 continue
             if connection.resting:

@@ -45,7 +45,7 @@ class Hearing:
         self._told = told
         self._clock = clock
         self._accept = accept
-        self._http = Server(self._answer, Limits(connections=CONNECTIONS, slow=30.0, idle=30.0))
+        self._http = Server(self._answer, Limits(connections=CONNECTIONS, slow=30.0, idle=30.0, unread=30.0))
         self.open = 0
         """Connections now."""
 

@@ -74,7 +74,7 @@ class ObservePort:
 
     async def _serve(self, bind: str) -> None:
         listener = open_listener(bind)
-        server = Server(self._answer, Limits(connections=32, head=16 * 1024, slow=5.0, idle=60.0))
+        server = Server(self._answer, Limits(connections=32, head=16 * 1024, slow=5.0, idle=60.0, unread=30.0))
         try:
             await server.start(listener)
             self.bound = bound_to(listener)

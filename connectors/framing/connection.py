@@ -15,7 +15,7 @@ from typing import cast
 from bridge.model import ConnectorId, Instant, Message, Origin
 from bridge.units import said_seconds
 from connectors.base import Intake
-from connectors.framing.framed import framed
+from connectors.framing.framed import Framed, framed
 from connectors.framing.framings import FramedSettings
 from connectors.sources import plain
 
@@ -36,7 +36,8 @@ _SHORTEST_PAUSE = 0.01
 
 class Port:
     """What the connections of one port share. ``idle``: seconds without a byte that end one, None: none do. ``most``:
-    open at once. ``heard``: called at each sign of life, where somebody wants to know.
+    open at once. ``heard``: called at each sign of life, where somebody wants to know. ``kept_alive``: its connections
+    have from their listener what ``keep_alive`` sets.
 
     ``counts``: ``messages`` that were kept, ``again``: times the intake said later and was waited for, ``garbage``
     among the messages, ``garbage bytes dropped``, messages left out as ``oversize``, connections ``crowded`` out,
@@ -55,6 +56,7 @@ class Port:
         self.name = name
         self.settings = settings
         self.heard: Callable[[], None] | None = None
+        self.kept_alive = False
         self.idle = idle
         self.most = most
         self.intake = intake
@@ -127,6 +129,10 @@ class Connection(asyncio.Protocol):
         self.heard_at = time.monotonic()
         self._port = port
         self._begin = begin
+        self._framer: Framed | None = None
+        self._found: list[bytes] = []
+        self._rests = False  # the task waits, and all that came was framed
+        self._framed = False  # what came since, and something is to be done
         self._chunks: deque[bytes] = deque()
         self._unread = 0
         self._ended = False
@@ -149,7 +155,9 @@ class Connection(asyncio.Protocol):
         if not self._port.has_room_for(self.peer):
             transport.abort()
             return
-        _keep_alive(transport)
+        connection: socket.socket | None = transport.get_extra_info("socket")
+        if connection is not None and not self._port.kept_alive:
+            keep_alive(connection)
         self._port.welcome(self)
         self._begin(self)
 
@@ -157,6 +165,12 @@ class Connection(asyncio.Protocol):
         self.heard_at = time.monotonic()
         if self._port.heard is not None:
             self._port.heard()
+        if self._rests and len(data) <= _SLICE:
+            # A device that speaks byte by byte costs the others what it costs to look at a byte, and no task its turn.
+            if self._frame(data):
+                self._rests, self._framed = False, True
+                self._news.set()
+            return
         self._chunks.append(data)
         self._unread += len(data)
         if self._unread >= _UNREAD and not self._paused and self._transport is not None:
@@ -197,15 +211,16 @@ class Connection(asyncio.Protocol):
 
     async def converse(self) -> None:
         """Until the sender leaves or ``stop``, and all it said is kept. Never raises but CancelledError."""
-        framer = framed(self._port.settings.framing, self._port.settings.max_object)
+        framer = self._framer = framed(self._port.settings.framing, self._port.settings.max_object)
         try:
             async with asyncio.TaskGroup() as group:
                 while (data := await self._next()) is not None:
-                    for start in range(0, len(data), _SLICE):
-                        for body in framer.feed(data[start : start + _SLICE]):
+                    for start in range(0, len(data) or 1, _SLICE):
+                        if data:
+                            self._frame(data[start : start + _SLICE])
+                        found, self._found = self._found, []
+                        for body in found:
                             await self._submit(group, body)
-                        self._port.held += framer.held - self.held
-                        self.held = framer.held
                         if framer.trouble:
                             self._port.say(self._origin.peer, framer.trouble)
                             framer.trouble = ""
@@ -238,20 +253,41 @@ class Connection(asyncio.Protocol):
             self._port.farewell(self)
             self._close()
 
+    def _frame(self, data: bytes) -> bool:
+        """Whether something is to be done then."""
+        framer, port = self._framer, self._port
+        assert framer is not None
+        self._found += framer.feed(data)
+        held = framer.held
+        port.held += held - self.held
+        self.held = held
+        return bool(self._found or framer.trouble or framer.broken or port.held > MOST_HELD)
+
     async def _next(self) -> bytes | None:
-        """The next bytes; None when there will be none."""
+        """The next bytes, none of them when what came was framed already; None when there will be none."""
+        left = self._port.idle
         while not self._chunks:
+            if self._framed:
+                self._framed = False
+                return b""
             if self._ended:
                 return None
             self._news.clear()
+            self._rests = True
             try:
-                async with asyncio.timeout(self._port.idle):
+                async with asyncio.timeout(left):
                     await self._news.wait()
             except TimeoutError:
+                assert self._port.idle is not None
+                left = self.heard_at + self._port.idle - time.monotonic()
+                if left > 0:
+                    continue
                 self._port.counts["idle"] += 1
                 self.deaf = True
-                self.ended = f"nothing came for {said_seconds(self._port.idle or 0.0)}"
+                self.ended = f"nothing came for {said_seconds(self._port.idle)}"
                 return None
+            finally:
+                self._rests = False
         data = self._chunks.popleft()
         self._unread -= len(data)
         if self._paused and not self._ended and self._unread < _UNREAD and self._transport is not None:
@@ -310,11 +346,8 @@ def _jittered(wanted: float) -> float:
     return random.uniform(0.5, 1.0) * min(wanted, _LONGEST_PAUSE)  # noqa: S311
 
 
-def _keep_alive(transport: asyncio.Transport) -> None:
+def keep_alive(connection: socket.socket) -> None:
     """Have the kernel notice a peer that lost its power: after 60 s of silence ask every 20 s, give up after 3."""
-    connection: socket.socket | None = transport.get_extra_info("socket")
-    if connection is None:
-        return
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 20), ("TCP_KEEPCNT", 3)):
         if hasattr(socket, option):  # not on every system

@@ -94,8 +94,10 @@ class App:
         return None
 
     def _without_body(self, scope: Scope) -> Answer:
-        """Devices try the URL they were given before they use it."""
-        if scope["method"] not in ("GET", "HEAD"):
+        """Devices try the URL they were given before they use it. One whose event comes by such a method is not told
+        that all is well: nothing is read of it."""
+        if scope["method"] not in ("GET", "HEAD") or _has_body(scope["headers"]):
+            self.counts["wrong method"] += 1
             return answers.WRONG_METHOD
         return answers.READY if self.table.knows(scope["path"]) else answers.NOT_HERE
 
@@ -105,8 +107,7 @@ class App:
             return False
         client = scope["client"]
         near = self.table.near(scope["path"], plain(client[0]) if client else "")
-        has_body = any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
-        return bool(near.from_query) and (has_body or bool(scope.get("query_string")))
+        return bool(near.from_query) and (_has_body(scope["headers"]) or bool(scope.get("query_string")))
 
     async def _take(self, scope: Scope, receive: Receive) -> Answer:
         table = self.table
@@ -160,7 +161,7 @@ class App:
         if length > self._most:
             raise TooLarge
         try:
-            body = await self._bodies.read(receive)
+            body = await self._bodies.read(receive, peer)
         except TimeoutError:
             self.counts["too slow"] += 1
             return answers.TOO_SLOW
@@ -172,7 +173,7 @@ class App:
             if near.guarded and self._refusals.any:
                 self._refusals.let_in(peer, table.place(path))
             if coding is not None:
-                body = await self._bodies.unpack(body, coding)
+                body = await self._bodies.unpack(body, coding, peer)
             said = None if label is None else text_of(label)
             if not body and near.from_query:
                 found = message_in(scope.get("query_string", b""), near.from_query, table.in_query)
@@ -235,6 +236,10 @@ class App:
 
 def _asks_to_upgrade(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     return any(name == b"connection" and b"upgrade" in value.lower() for name, value in headers)
+
+
+def _has_body(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    return any(name == b"transfer-encoding" or (name == b"content-length" and int(value)) for name, value in headers)
 
 
 def _attributes(table: Table, shown: Mapping[bytes, bytes]) -> Mapping[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias, cast
 
@@ -23,6 +24,21 @@ class Gone(Exception):
     """The sender hung up before its body was complete."""
 
 
+class _Coming:
+    """A body that has not come whole. ``given_up``: another needs its room; its bytes are not counted any more."""
+
+    def __init__(self, peer: str, bound: asyncio.Timeout) -> None:
+        self.peer = peer
+        self.bound = bound
+        self.whole = bytearray()
+        self.given_up = False
+
+    def give_up(self) -> None:
+        self.given_up = True
+        if not self.bound.expired():
+            self.bound.reschedule(asyncio.get_running_loop().time())
+
+
 class Bodies:
     """``held``: bytes of all that was read and not yet released. ``most``: of one body; ``timeout``: seconds it may
     take to arrive."""
@@ -31,46 +47,76 @@ class Bodies:
         self.held = 0
         self._most = most
         self._timeout = timeout
+        self._coming: set[_Coming] = set()
 
-    async def read(self, receive: Receive) -> bytes:
-        """The whole body, counted as held. Raises TimeoutError, Gone, TooLarge, Overloaded."""
+    async def read(self, receive: Receive, peer: str) -> bytes:
+        """The whole body, counted as held. Raises TimeoutError, Gone, TooLarge, Overloaded.
+
+        Where too much is held, the sender with most that has not come whole gives its largest up for one with less.
+        """
         # Of nearly all requests the server has read the body before the first line of ours runs; then nothing is
         # waited for, and the time-out's 5 µs of 13 are saved. Where it does not tell, it is waited with the time-out.
         if not getattr(getattr(receive, "__self__", None), "more_body", True):
             body = _bytes_of(await receive())
-            self._hold(len(body), 0)
+            self._hold(len(body), 0, peer)
             return body
-        whole = bytearray()
+        bound = asyncio.timeout(self._timeout)
+        coming = _Coming(peer, bound)
+        whole = coming.whole
         try:
-            async with asyncio.timeout(self._timeout):
+            async with bound:
+                self._coming.add(coming)
                 more = True
                 while more:
                     event = await receive()
                     body = _bytes_of(event)
-                    self._hold(len(body), len(whole))
+                    self._hold(len(body), len(whole), peer, coming.given_up)
                     whole += body
                     more = bool(event.get("more_body", False))
-        except BaseException:
-            self.held -= len(whole)
+        except BaseException as error:
+            if not coming.given_up:
+                self.held -= len(whole)
+            elif isinstance(error, TimeoutError):
+                raise Overloaded from None
             raise
+        finally:
+            self._coming.discard(coming)
         return bytes(whole)
 
-    async def unpack(self, body: bytes, coding: bytes) -> bytes:
+    async def unpack(self, body: bytes, coding: bytes, peer: str) -> bytes:
         """What a compressed body holds, in its place among what is held; itself where it is not what its label says.
         Raises TooLarge, Overloaded."""
         found = await inflate(body, coding, self._most)
         if found is None:
             return body
-        self._hold(len(found), 0)
+        self._hold(len(found), 0, peer)
         self.held -= len(body)
         return found
 
-    def _hold(self, more: int, already: int) -> None:
+    def _hold(self, more: int, already: int, peer: str, given_up: bool = False) -> None:
+        if given_up:
+            raise Overloaded
         if already + more > self._most:
             raise TooLarge
-        if self.held + more > MOST_HELD:
-            raise Overloaded
+        while self.held + more > MOST_HELD:
+            self._make_room(more, peer)
         self.held += more
+
+    def _make_room(self, more: int, peer: str) -> None:
+        """Raises Overloaded when nobody has more than this sender would have."""
+        has: Counter[str] = Counter()
+        for each in self._coming:
+            if not each.given_up:
+                has[each.peer] += len(each.whole)
+        crowd = max(has, key=has.__getitem__, default=peer)
+        if has[crowd] <= has[peer] + more:
+            raise Overloaded
+        largest = max(
+            (each for each in self._coming if each.peer == crowd and not each.given_up),
+            key=lambda each: len(each.whole),
+        )
+        largest.give_up()
+        self.held -= len(largest.whole)
 
 
 def _bytes_of(event: Event) -> bytes:

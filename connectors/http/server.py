@@ -17,7 +17,12 @@ class Listener:
 
     def __init__(self, app: App, settings: HttpSettings) -> None:
         self._settings = settings
-        limits = Limits(connections=settings.max_connections, slow=settings.body_timeout, idle=settings.idle_timeout)
+        limits = Limits(
+            connections=settings.max_connections,
+            slow=settings.body_timeout,
+            idle=settings.idle_timeout,
+            unread=settings.body_timeout,
+        )
         self._server = Server(app, limits, app.counts, answers.on_the_wire(answers.CROWDED))
 
     async def start(self, listener: socket.socket) -> None:

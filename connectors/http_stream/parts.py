@@ -38,6 +38,8 @@ _LARGE = 256 * 1024
 _FEW = 8
 """Tries to take a large part for complete; each may be 6 ms. Then it has to grow by a quarter before the next: a device
 that sends a byte now and then must not keep everybody else waiting."""
+STILL = 10
+"""Calls of ``settle`` in a row without a byte, after which it is tried all the same: what follows may come in hours."""
 
 
 class _State(Enum):
@@ -70,6 +72,8 @@ class PartStream:
         self._headers: dict[str, str] = {}
         self._tries = 0  # to settle this part
         self._try_at = 0  # bytes it has to have before the next
+        self._settled_at = 0  # bytes that were there the last time
+        self._still = 0  # times in a row
 
     @property
     def held(self) -> int:
@@ -93,7 +97,9 @@ class PartStream:
             return []
         held = len(self._buffer)
         is_long_enough = self._length is not None and held - self._start >= self._length
-        if held < self._try_at and not is_long_enough:
+        self._still = self._still + 1 if held == self._settled_at else 0
+        self._settled_at = held
+        if held < self._try_at and not is_long_enough and self._still != STILL:
             return []
         self._tries += 1
         self._try_at = held + 1 if self._tries < _FEW or held < _LARGE else held * 5 // 4
@@ -221,7 +227,7 @@ class PartStream:
         self._start += end
         self._at = self._start
         self._state = _State.DATA
-        self._tries = self._try_at = 0
+        self._tries = self._try_at = self._settled_at = self._still = 0
         length = headers.get("content-length", "")
         self._length = int(length) if length.isascii() and length.isdigit() and len(length) <= 12 else None
         if self._length is not None and self._length > self._most and not self._is_text():

@@ -107,6 +107,18 @@ async def playing(play: Play, tls: ssl.SSLContext | None = None) -> AsyncIterato
         await device.stop()
 
 
+def saying(content_type: str, *pieces: bytes) -> Play:
+    """An answer of these pieces, that does not end."""
+
+    async def play(viewer: Viewer) -> None:
+        await viewer.begin(content_type)
+        for piece in pieces:
+            await viewer.say(piece)
+        await viewer.gone()
+
+    return play
+
+
 def part(body: bytes, kind: str = "text/plain", boundary: str = "myboundary", end: bytes = b"\r\n") -> bytes:
     """As cameras write them."""
     head = [f"--{boundary}".encode(), f"Content-Type: {kind}".encode(), f"Content-Length:{len(body)}".encode()]

@@ -11,7 +11,7 @@ from bridge.model import Origin
 from connectors.http import HttpAddress, HttpConnector
 from connectors.http.table import Table
 from tests.connectors.conftest import Vault, Way, http, http_addresses, running
-from tests.connectors.http_client import post
+from tests.connectors.http_client import connected, post, request
 
 
 def basic(credentials: str, encoding: str = "utf-8") -> str:
@@ -195,14 +195,24 @@ async def test_a_device_may_try_its_url() -> None:
         assert way.inbox.messages == []
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_an_event_in_the_body_of_a_get_is_not_said_to_be_taken(chunked: bool) -> None:
+    async with running(http({"path": "/gate"})) as way, connected(way.port) as sender:
+        body = request(body=b"2\r\n{}\r\n0\r\n\r\n", method="GET", content_length="", transfer_encoding="chunked")
+        await sender.write(body if chunked else request(method="GET"))
+        assert (await sender.answer()).status == 405
+        await sender.write(request())
+        assert (await sender.answer()).status == 200
+        assert way.inbox.bodies == [b"{}"]
+        assert way.connector.counts["wrong method"] == 1
+
+
 async def test_where_a_sensor_listens_on_every_path_every_path_is_known() -> None:
     async with running(http({"from": "127.0.0.1"})) as way:
         assert (await _ask(way.port, "GET", "/whatever")).status == 200
 
 
 async def _ask(port: int, method: str, path: str):  # type: ignore[no-untyped-def]
-    from tests.connectors.http_client import connected, request
-
     async with connected(port) as sender:
         await sender.write(request(path, b"", method))
         return await sender.answer(head=method == "HEAD")

@@ -42,6 +42,24 @@ async def test_a_sender_without_tls_is_not_served_in_the_clear() -> None:
         writer.close()
 
 
+async def test_who_stops_in_the_midst_of_the_handshake_is_hung_up_on_when_the_port_stops() -> None:
+    async with running(http({"path": "/gate"}, tls=TLS)) as way:
+        async with asyncio.timeout(BOUND):
+            reader, writer = await asyncio.open_connection("127.0.0.1", way.port)
+            writer.write(b"\x16\x03\x01\x02\x00\x01\x00")
+            trusted, other = await asyncio.open_connection(
+                "127.0.0.1", way.port, ssl=ssl.create_default_context(cafile=TLS["certificate"])
+            )
+        other.write(request())
+        async with asyncio.timeout(BOUND):
+            assert (await trusted.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+    async with asyncio.timeout(BOUND):
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+    writer.close()
+    other.close()
+
+
 async def test_without_its_certificate_it_does_not_run_and_never_falls_back_to_the_clear() -> None:
     link = Words()
     with pytest.raises(OSError, match=r"/none\.pem"):

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import random
 import socket
+import ssl
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,10 +15,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 
 from connectors.snmp import SnmpConnector, SnmpSettings
-from tests.connectors.conftest import Inbox, Vault, http, running, tcp
+from tests.connectors.conftest import BOUND, Inbox, Vault, http, running, tcp
 from tests.connectors.http_client import request
 from tests.connectors.outgoing import at_work, until
 from tests.connectors.snmp_sender import datagram
+from tests.connectors.test_http_tls import TLS
 from tests.connectors.test_udp import udp
 
 MESSAGES = 30
@@ -194,7 +196,11 @@ async def test_beside_datagrams_of_no_kind_every_trap_is_taken(inbox: Inbox, cap
 
 
 @pytest.mark.shows("connector:http", "isolation")
-@pytest.mark.parametrize("begin", [b"", b"POST /bad HTTP/1.1\r\nX-Slow: "], ids=["rests", "slow head"])
+@pytest.mark.parametrize(
+    "begin",
+    [b"", b"POST /bad HTTP/1.1\r\nX-Slow: ", request("/good", b"{", Content_Length="100000")],
+    ids=["rests", "slow head", "slow body"],
+)
 async def test_a_client_with_all_places_gives_one_to_each_other_client(begin: bytes, inbox: Inbox) -> None:
     connector = http({"path": "/good"}, max_connections=8, body_timeout="1 h")
     async with running(connector, inbox) as way, AsyncExitStack() as stack:
@@ -209,3 +215,69 @@ async def test_a_client_with_all_places_gives_one_to_each_other_client(begin: by
         again, _ = await stack.enter_async_context(connected(way.port, BAD))
         assert (await again.read(100)).startswith(b"HTTP/1.1 503")
         assert way.connector.counts["crowded"] == 3
+    assert inbox.bodies == [b"{}"]
+
+
+@pytest.mark.shows("connector:http", "isolation")
+async def test_who_waits_for_a_commit_gives_no_place_up_and_is_answered(inbox: Inbox) -> None:
+    """What is kept would come again from a sender that was told nothing."""
+    inbox.open.clear()
+    connector = http({"path": "/good"}, max_connections=4)
+    async with running(connector, inbox) as way, AsyncExitStack() as stack:
+        many = [await stack.enter_async_context(connected(way.port, BAD)) for _ in range(4)]
+        for _, writer in many:
+            writer.write(request("/good", b"{}"))
+        await inbox.hold(4)
+        refused, _ = await stack.enter_async_context(connected(way.port, GOOD))
+        assert (await refused.read(100)).startswith(b"HTTP/1.1 503")
+        inbox.open.set()
+        for reader, _ in many:
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.shows("connector:http", "isolation")
+async def test_handshakes_that_do_not_end_have_places_like_others_and_give_way(inbox: Inbox) -> None:
+    connector = http({"path": "/good"}, tls=TLS, max_connections=4, body_timeout="1 h")
+    trust = ssl.create_default_context(cafile=TLS["certificate"])
+    async with running(connector, inbox) as way, AsyncExitStack() as stack:
+        mute = [await stack.enter_async_context(connected(way.port, BAD)) for _ in range(8)]
+        async with asyncio.timeout(BOUND):
+            for reader, _ in mute[4:]:
+                await gone(reader)
+            reader, good = await asyncio.open_connection("127.0.0.1", way.port, local_addr=(GOOD, 0), ssl=trust)
+        good.write(request("/good", b"{}"))
+        async with asyncio.timeout(BOUND):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+        waiting = [asyncio.create_task(gone(each)) for each, _ in mute[:4]]
+        done, others = await asyncio.wait(waiting, timeout=BOUND, return_when=asyncio.FIRST_COMPLETED)
+        assert done, "one of them made room"
+        for each in others:
+            each.cancel()
+        good.close()
+
+
+@pytest.mark.shows("connector:http", "isolation")
+async def test_of_bodies_that_do_not_end_the_largest_gives_way_to_others(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.http.bodies.MOST_HELD", 300_000)
+    connector = http({"path": "/good"}, body_timeout="1 h")
+    async with running(connector, inbox) as way, AsyncExitStack() as stack:
+        bodies = connector._app._bodies
+        slow = [await stack.enter_async_context(connected(way.port, BAD)) for _ in range(2)]
+        for (_, writer), size in zip(slow, (100_000, 150_000), strict=True):
+            writer.write(request("/good", b"a" * size, Content_Length="1000000"))
+        await until(lambda: bodies.held == 250_000)
+        reader, good = await stack.enter_async_context(connected(way.port, GOOD))
+        good.write(request("/good", b"b" * 80_000))
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+        async with asyncio.timeout(BOUND):
+            assert (await slow[1][0].readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 503")
+        assert bodies.held == 100_000
+        slow[0][1].write(b"a" * 100_000)
+        await until(lambda: bodies.held == 200_000)
+        slow[0][1].write(b"a" * 150_000)
+        async with asyncio.timeout(BOUND):
+            assert (await slow[0][0].readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 503")
+        await until(lambda: bodies.held == 0)
+    assert inbox.bodies == [b"b" * 80_000]

@@ -15,6 +15,8 @@ from connectors.framing.connection import MOST_IN_SUBMISSION
 from connectors.tcp import TcpAddress
 from tests.connectors.conftest import ACCEPTED, BOUND, LATER, Inbox, running, tcp
 from tests.connectors.http_client import connected
+from tests.connectors.outgoing import until
+from tests.vms.time_passes import pass_time
 
 
 def objects(count: int, first: int = 0) -> list[bytes]:
@@ -199,6 +201,21 @@ async def test_a_connection_that_says_nothing_for_too_long_is_closed() -> None:
         assert way.connector.counts["idle"] == 1
 
 
+async def test_a_device_is_silent_from_its_last_byte_on(inbox: Inbox) -> None:
+    async with running(tcp(idle_timeout="1 h"), inbox) as way, connected(way.port) as sender:
+        port = way.connector._port
+        await sender.write(b'{"a":')
+        await until(lambda: port.held == 5)
+        await sender.write(b'"b')
+        await until(lambda: port.held == 7)
+        pass_time(3600.0)  # of the loop's clock, so that the time-out ends that began with the connection
+        await asyncio.sleep(0)
+        await sender.write(b'"}')
+        await inbox.hold(1)
+        assert inbox.bodies == [b'{"a":"b"}']
+        assert way.connector.counts["idle"] == 0
+
+
 async def test_one_connection_too_many_is_closed_and_the_others_go_on(inbox: Inbox) -> None:
     async with running(tcp(max_connections=1), inbox) as way, connected(way.port) as first:
         await first.write(objects(1)[0])
@@ -231,6 +248,8 @@ async def test_the_kernel_watches_for_peers_that_lost_their_power(inbox: Inbox) 
         (connection,) = way.connector._port.connections  # type: ignore[union-attr]
         ours = connection._transport.get_extra_info("socket")
         assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+        assert [ours.getsockopt(socket.IPPROTO_TCP, each) for each in options] == [60, 20, 3]
         assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
