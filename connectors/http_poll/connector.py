@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
-from bridge.model import ConnectorId, Finding, Findings, Message, Position, Reach, Receipt
+from bridge.model import ConnectorId, Finding, Findings, Message, Position, Reach
 from bridge.secret import Secrets
 from bridge.units import said_size
 from connectors.backoff import Backoff, Pace
 from connectors.base import Address, Addresses, ConnectorSettings, Intake, Link, Mode
 from connectors.http_poll.cursor import Unusable
 from connectors.http_poll.settings import HttpPollAddress, HttpPollSettings, schedule
-from connectors.in_order import jittered
+from connectors.one_at_a_time import OneAtATime
 from connectors.outbound import find_secrets, without_library
 from connectors.reaching import connects
 from connectors.staying import REFUSED_PAUSE, Away
@@ -27,14 +27,8 @@ if TYPE_CHECKING:
     from connectors.http_poll.asking import Asker
     from connectors.http_poll.polling import Keep, Poller
 
-FINISH_WITHIN = 5.0
-"""Seconds that a page which was submitted gets to be kept when the connector is stopped."""
-
 LOOK_EVERY = 30.0
 """Seconds between two looks at the clock while a set time is waited for."""
-
-_LONGEST_PAUSE = 5.0
-_SHORTEST_PAUSE = 0.01
 
 
 class HttpPollConnector:
@@ -108,18 +102,11 @@ class HttpPollConnector:
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.get_running_loop().create_future()
             return
-        submission = _Submission(intake, self.counts)
-        poller, asker = await self._poller(submission.keep)
+        pages = OneAtATime(intake, self.counts)
+        poller, asker = await self._poller(pages.keep)
         try:
             await self._begin(poller, intake)
-            async with asyncio.TaskGroup() as group:
-                submission.group = group
-                try:
-                    await self._keep_polling(poller, link)
-                except asyncio.CancelledError:
-                    pass  # to stop is to finish what is in flight, and then to return
-                finally:
-                    await submission.finish(FINISH_WITHIN)
+            await pages.run(self._keep_polling(poller, link))
         finally:
             await asker.close()
 
@@ -187,36 +174,3 @@ class HttpPollConnector:
             pause = min(self._pace.next(), pause)
         pause = max(pause, getattr(error, "after", 0.0))
         return max(pause, self.refused_pause) if getattr(error, "refused", False) else pause
-
-
-class _Submission:
-    """One page at a time, until it is kept; what was begun when the connector is stopped finishes."""
-
-    def __init__(self, intake: Intake, counts: Counter[str]) -> None:
-        self._intake = intake
-        self._counts = counts
-        self._task: asyncio.Task[Receipt] | None = None
-        self.group: asyncio.TaskGroup | None = None
-
-    async def keep(self, message: Message) -> None:
-        assert self.group is not None
-        pause = 0.0
-        while True:
-            self._task = self.group.create_task(self._submit(message))
-            receipt = await asyncio.shield(self._task)
-            if receipt.kept:
-                self._counts["messages"] += 1
-                return
-            self._counts["again"] += 1
-            pause = max(receipt.after, min(2 * pause, _LONGEST_PAUSE), _SHORTEST_PAUSE)
-            await asyncio.sleep(jittered(pause))
-
-    async def _submit(self, message: Message) -> Receipt:
-        return await self._intake.submit(message)
-
-    async def finish(self, within: float) -> None:
-        if self._task is not None:
-            try:
-                await asyncio.wait({self._task}, timeout=within)
-            finally:
-                self._task.cancel()

@@ -229,6 +229,7 @@ class MqttConnector:
             self._waited = True
         taking.lost()
         await session.leave()
+        taking.left(session)
         self._session = None
         self._lost += session.lost
         if session.lost:

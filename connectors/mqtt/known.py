@@ -32,23 +32,27 @@ class Known:
         self._kept = _read(position)
         self._before = self._kept
         self._wanted = Asked()
+        self._unsure: set[str] = set()
+        """Asked for, or given up, since what is kept: that waits for a message, and may be older than a reload."""
         self._on_its_way = False
 
     def want(self, filters: Sequence[str], qos: int) -> None:
         """Another connection, with these."""
         self._before = self._kept
+        self._unsure |= set(self._kept.topics) ^ set(filters)
         self._wanted = Asked(tuple(filters), qos)
 
     def plan(self, five: bool) -> Plan:
         """With MQTT 5 all are asked for each time, and what is retained comes for new ones only. With 3.1.1 it would
         come each time, so only what is new, or was asked for with another QoS, is asked for."""
         before, wanted = self._before, self._wanted
-        same = () if before.qos != wanted.qos else before.topics
+        perhaps = self._unsure.union(before.topics)
+        same = () if before.qos != wanted.qos else set(before.topics) - self._unsure
 
         def plan(present: bool) -> tuple[Sequence[str], Sequence[str]]:
             if not present:
                 return (), wanted.topics
-            leave = sorted(set(before.topics) - set(wanted.topics))
+            leave = sorted(perhaps.difference(wanted.topics))
             return leave, wanted.topics if five else [each for each in wanted.topics if each not in same]
 
         return plan
@@ -67,6 +71,8 @@ class Known:
     def kept(self, position: Position) -> None:
         self._on_its_way = False
         self._kept = _read(position)
+        if self._kept == self._wanted:
+            self._unsure.clear()
 
 
 def _read(position: Position | None) -> Asked:

@@ -32,6 +32,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from bridge.model import Instant
 from connectors.mqtt import reasons
+from connectors.mqtt.acks import Entry
 from connectors.mqtt.arrived import Arrived
 from connectors.mqtt.client import AheadClient
 from connectors.mqtt.connecting import Broker, NotConnected, client_of, connect
@@ -89,7 +90,7 @@ class Session:
         self._arrived_bytes = self._fetched_bytes = 0
         self._told = False
         self._topics: dict[bytes, str] = {}
-        self._acks: deque[int] = deque()
+        self._acks: deque[Entry] = deque()
         self._waiting_subscriptions: dict[int, Sequence[str]] = {}
         self._stop = False
         self._connected = False
@@ -136,12 +137,17 @@ class Session:
     def over(self) -> bool:
         return self._over.is_set()
 
-    def ack(self, mid: int) -> None:
+    def ack(self, entry: Entry) -> None:
         """PUBACK, when the thread comes to it; call in the order the messages came."""
-        self._acks.append(mid)
+        self._acks.append(entry)
         if not self._waking:
             self._waking = True
             self._loop.call_soon(self._wake_to_acknowledge)  # a commit keeps many: the thread is woken once for them
+
+    @property
+    def unsent(self) -> Sequence[Entry]:
+        """What was to be acknowledged, and was not before it was over."""
+        return tuple(self._acks) if self.over else ()
 
     async def leave(self) -> None:
         """Say goodbye, after what is to be acknowledged; a broker that does not listen is left after a while."""
@@ -249,7 +255,7 @@ class Session:
 
     def _acknowledge(self, client: AheadClient) -> None:
         if self._acks:
-            client.acknowledge([self._acks.popleft() for _ in range(len(self._acks))])
+            client.acknowledge([self._acks.popleft().mid for _ in range(len(self._acks))])
 
     def _is_full(self) -> bool:
         """Not before it is open: until then nobody fetches, and the answer to our subscriptions comes behind all that

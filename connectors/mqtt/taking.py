@@ -85,6 +85,9 @@ class Taking:
     def lost(self) -> None:
         self._acks.lost()
 
+    def left(self, session: Session) -> None:
+        self._acks.unsent(session.unsent)
+
     async def listen(self, session: Session, group: asyncio.TaskGroup) -> None:
         """Take all that arrives until the connection ends."""
         said = False
@@ -138,6 +141,8 @@ class Taking:
         )
         await self._in_order.submit(group, message, partial(self._kept, entry, message.position))
         self._begun += 1
+        if entry is not None:
+            self._acks.begun(entry)
 
     def _is_left_out(self, arrived: Arrived) -> bool:
         if not arrived.payload:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
-from bridge.model import ConnectorId, Finding, Findings, Instant, Message, Origin, Reach, Receipt
+from bridge.model import ConnectorId, Finding, Findings, Instant, Message, Origin, Reach
 from bridge.secret import Secrets
 from bridge.units import said_seconds
 from connectors.backoff import Backoff, Pace
 from connectors.base import Address, Addresses, ConnectorSettings, Intake, Link, Mode
-from connectors.in_order import jittered
+from connectors.one_at_a_time import OneAtATime
 from connectors.outbound import find_secrets, without_library
 from connectors.snmp import ber, names
 from connectors.snmp.answers import Answer, Unanswered
@@ -27,10 +27,6 @@ from connectors.snmp.poll_settings import SnmpPollAddress, SnmpPollSettings
 if TYPE_CHECKING:
     from connectors.snmp.asking import Asker
 
-FINISH_WITHIN = 5.0
-"""Seconds that an answer which was submitted gets to be kept when the connector is stopped."""
-
-_LONGEST_PAUSE, _SHORTEST_PAUSE = 5.0, 0.01
 _VERSIONS = {"1": "v1", "2c": "v2c", "3": "v3"}
 
 
@@ -93,16 +89,9 @@ class SnmpPollConnector:
         away, so that a dry run does it too."""
         known = await asyncio.to_thread(names.read, self._settings.mibs)
         asker = await asyncio.to_thread(self._asker)  # the library and its engine take a while: others go on
-        submission = _Submission(intake, self.counts)
+        answers = OneAtATime(intake, self.counts)
         try:
-            async with asyncio.TaskGroup() as group:
-                submission.group = group
-                try:
-                    await self._keep_asking(asker, submission, Writer(known, self._settings.charset), link)
-                except asyncio.CancelledError:
-                    pass  # to stop is to finish what is in flight, and then to return
-                finally:
-                    await submission.finish(FINISH_WITHIN)
+            await answers.run(self._keep_asking(asker, answers, Writer(known, self._settings.charset), link))
         finally:
             await asker.close()
 
@@ -115,7 +104,7 @@ class SnmpPollConnector:
             raise without_library("pysnmp", "snmp-poll", "snmp") from None
         return Asker(self._settings, self._secrets)
 
-    async def _keep_asking(self, asker: Asker, submission: _Submission, writer: Writer, link: Link) -> None:
+    async def _keep_asking(self, asker: Asker, answers: OneAtATime, writer: Writer, link: Link) -> None:
         said: str | None = None
         last, told_at = b"", float("-inf")
         source = self._settings.host
@@ -142,7 +131,7 @@ class SnmpPollConnector:
             state = _digest(answer)
             if state != last or now.monotonic - told_at >= self._settings.unchanged:
                 body = writer.answer(_VERSIONS[self._settings.version], source, answer, self._settings.walk)
-                await submission.keep(
+                await answers.keep(
                     Message(
                         connector=self._name, origin=Origin(source, source), body=body, content_type=CONTENT_TYPE,
                         arrived=now,
@@ -166,36 +155,3 @@ def _digest(answer: Answer) -> bytes:
         (row.table, row.index, [each for each in row.columns.values() if each.kind != ber.TICKS]) for row in answer.rows
     ]
     return hashlib.blake2b(msgspec.msgpack.encode([values, rows]), digest_size=16).digest()
-
-
-class _Submission:
-    """One answer at a time, until it is kept; what was begun when the connector is stopped finishes."""
-
-    def __init__(self, intake: Intake, counts: Counter[str]) -> None:
-        self._intake = intake
-        self._counts = counts
-        self._task: asyncio.Task[Receipt] | None = None
-        self.group: asyncio.TaskGroup | None = None
-
-    async def keep(self, message: Message) -> None:
-        assert self.group is not None
-        pause = 0.0
-        while True:
-            self._task = self.group.create_task(self._submit(message))
-            receipt = await asyncio.shield(self._task)
-            if receipt.kept:
-                self._counts["messages"] += 1
-                return
-            self._counts["again"] += 1
-            pause = max(receipt.after, min(2 * pause, _LONGEST_PAUSE), _SHORTEST_PAUSE)
-            await asyncio.sleep(jittered(pause))
-
-    async def _submit(self, message: Message) -> Receipt:
-        return await self._intake.submit(message)
-
-    async def finish(self, within: float) -> None:
-        if self._task is not None:
-            try:
-                await asyncio.wait({self._task}, timeout=within)
-            finally:
-                self._task.cancel()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ from connectors.backoff import Backoff
 from connectors.base import Address
 from connectors.mqtt import MqttAddress, MqttConnector, MqttSettings
 from tests.connectors.conftest import BOUND, Vault
+from tests.free_port import free_port
 
 HOST = "127.0.0.1"
 OPEN = ("allow_anonymous true",)
@@ -47,9 +47,7 @@ class Mosquitto:
     async def start(self) -> None:
         """Returns once it takes connections."""
         if not self.port:
-            with socket.socket() as trial:
-                trial.bind((HOST, 0))
-                self.port = trial.getsockname()[1]
+            self.port = free_port()
         configuration = self.folder / "mosquitto.conf"
         lines = [f"listener {self.port} {HOST}", f"persistence_location {self.folder}/", "user root", *self.lines]
         configuration.write_text("\n".join(lines) + "\n")

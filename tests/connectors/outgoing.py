@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+
+import pytest
 
 from bridge.model import ConnectorId
 from bridge.secret import Secrets
@@ -134,3 +137,21 @@ async def until(condition: Callable[[], bool], seconds: float = BOUND) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.005)
+
+
+async def at_rest(count: Callable[[], object]) -> None:
+    """Wait until it stays the same for fifty turns of the loop: where both sides are on this loop, neither moves."""
+    before, turns = count(), 0
+    async with asyncio.timeout(BOUND):
+        while turns < 50:
+            await asyncio.sleep(0.002)
+            now = count()
+            turns = turns + 1 if now == before else 0
+            before = now
+
+
+def forward(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Put the monotonic clock forward, the loop's with it: whoever has waited since before has waited so much longer.
+    Not uvloop's."""
+    before = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: before() + seconds)

@@ -86,7 +86,7 @@ async def answering(values: dict[str, Any]) -> AsyncIterator[Agent]:
     told.register_context_name(b"", _Tells(agent))
     for kind in (cmdrsp.GetCommandResponder, cmdrsp.NextCommandResponder, cmdrsp.BulkCommandResponder):
         kind(made, told)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while transport.transport is None:
             await asyncio.sleep(0)
     agent.port = transport.transport.get_extra_info("sockname")[1]

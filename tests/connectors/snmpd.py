@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.connectors.snmp_agent import ALARMS, OUTPUT_SOURCE
+from tests.free_port import free_port
 
 HOST = "127.0.0.1"
 FAN = "1.3.6.1.2.1.33.1.6.3.16"
@@ -55,9 +55,7 @@ class Snmpd:
     async def start(self) -> None:
         """Returns once it can be asked."""
         if not self.port:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
-                trial.bind((HOST, 0))
-                self.port = trial.getsockname()[1]
+            self.port = free_port()
         self._remembers.mkdir(exist_ok=True)
         user = f'createUser bridge SHA-256 "{self.auth_key}" AES "{PRIV}"\n'
         (self.folder / "snmpd.conf").write_text(_CONFIGURATION + user)

@@ -18,10 +18,9 @@ from bridge.simulator.http_server import Asked, Connection
 from bridge.simulator.omni import Happening, Kind, SimulatedOmni
 from bridge.simulator.webhook import SimulatedWebhook
 from bridge.supervision import Conditions
-from connectors.http_poll import connector as http_poll_connector
 from tests.connectors.conftest import BOUND, Vault
+from tests.connectors.http_poll.conftest import OMNI
 from tests.connectors.outgoing import at_work, http_poll, until
-from tests.connectors.test_http_poll import OMNI
 from tests.connectors.test_push_and_poll import write_site
 
 THINGS = 10
@@ -94,7 +93,7 @@ async def life(site: Site, folder: Path, omni: SimulatedOmni, settings: dict[str
 @pytest.mark.shows("connector:http-poll", "kill")
 @pytest.mark.parametrize("order", ["any", "oldest"])
 async def test_whichever_point_it_dies_at(tmp_path: Path, order: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_poll_connector, "FINISH_WITHIN", 0.0)  # a kill waits for nobody
+    monkeypatch.setattr("connectors.one_at_a_time.FINISH_WITHIN", 0.0)  # a kill waits for nobody
     # Without an overlap, which would forgive a cursor that is too far.
     cursor = {**OMNI["cursor"], "overlap": "0 s"}
     settings = {**OMNI, "cursor": cursor, "pages": {"by": "offset", "limit": 4, "order": order}}

@@ -117,12 +117,14 @@ async def test_bodies_waiting_for_their_commit_are_bounded_and_more_are_told_lat
 
 
 async def test_however_a_request_ends_its_bytes_are_no_longer_counted_as_held() -> None:
-    async with running(http(GATE, max_body="10 kB", body_timeout="100 ms")) as way:
+    async with running(http(GATE, body_timeout="100 ms")) as way:
+        async with connected(way.port) as sender:
+            await sender.write(request(body=b"aaaa", Content_Length="9"))
+            assert (await sender.answer()).status == 408
+        assert way.connector._app._bodies.held == 0  # type: ignore[union-attr]
+    async with running(http(GATE, max_body="10 kB")) as way:
         for _ in range(3):
             assert (await post(way.port, body=b"a" * 20_000)).status == 413
-            async with connected(way.port) as sender:
-                await sender.write(request(body=b"aaaa", Content_Length="9"))
-                assert (await sender.answer()).status == 408
             async with connected(way.port) as sender:
                 await sender.write(request(body=b"aaaa", Content_Length="9"))
             async with connected(way.port) as sender:

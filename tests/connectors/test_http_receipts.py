@@ -92,7 +92,7 @@ async def test_what_is_in_flight_when_the_connector_stops_is_answered(inbox: Inb
         inbox.open.set()
         answer = await sender.answer()
         assert (answer.status, answer.headers["connection"]) == (200, "close")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await way.task
         assert way.connector.bound == ""
 

@@ -113,8 +113,8 @@ def test_an_address_that_is_none_is_refused(table: str, written: int, addressing
         ({"input_register": 1, "thresholds": {"high": 1, "low": 2}}, "low_low < low < high < high_high"),
         ({"input_register": 1, "thresholds": {"hysteresis": 2}}, "name at least one"),
         ({"points": {"a": {"coil": 1}}, "coil": 1}, "coil belongs to one point"),
-        ({"points": {"a": {}}}, "a: name what is read"),
-        ({"coil": 1, "values": {"x": {"scale": 2.0}}}, "x: name what is read"),
+        ({"points": {"a": {}}}, r"points\.a\n +Value error, name what is read"),
+        ({"coil": 1, "values": {"x": {"scale": 2.0}}}, r"values\.x\n +Value error, name what is read"),
         ({"input_register": 1, "scale": 0}, "scale of 0"),
     ],
 )

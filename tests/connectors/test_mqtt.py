@@ -308,7 +308,7 @@ async def test_the_same_messages_arrive_however_the_stream_is_cut(inbox: Inbox, 
             assert [(message.origin.place, message.body) for message in inbox.messages] == wanted
             odd = range(1, len(lengths), 2)
             expected = b"".join(b"\x40\x02" + (number + 1).to_bytes(2, "big") for number in odd)
-            assert await asyncio.wait_for(acknowledged, 10) == expected
+            assert await asyncio.wait_for(acknowledged, 30) == expected
 
 
 async def test_a_broker_that_breaks_the_protocol_is_left_and_tried_again(inbox: Inbox) -> None:

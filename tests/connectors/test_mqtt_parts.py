@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from bridge.model import ConnectorId, Instant, Origin, Position
 from connectors.base import Addresses
 from connectors.mqtt import MqttAddress, MqttConnector, MqttSettings, topics
-from connectors.mqtt.acks import Acks
+from connectors.mqtt.acks import Acks, Entry
 from connectors.mqtt.arrived import Arrived
 from connectors.mqtt.availability import Gateways
 from connectors.mqtt.known import Known
@@ -84,33 +84,61 @@ def arrived(mid: int, payload: bytes = b"x", again: bool = False) -> Arrived:
     return Arrived("t", payload, mid, 1, False, again, AT)
 
 
+def taken(acks: Acks, mid: int) -> Entry:
+    """One that is being kept."""
+    entry = acks.received(arrived(mid))
+    assert entry is not None
+    acks.begun(entry)
+    return entry
+
+
 def test_messages_are_acknowledged_in_the_order_they_came_however_they_are_kept() -> None:
-    sent: list[int] = []
+    sent: list[Entry] = []
     acks = Acks()
     acks.connected(sent.append, present=True)
-    entries = [acks.received(arrived(mid)) for mid in (7, 8, 9)]
-    for place in (2, 1, 0):
-        entry = entries[place]
-        assert entry is not None
+    entries = [taken(acks, mid) for mid in (7, 8, 9)]
+    for entry in reversed(entries):
         acks.kept(entry)
-    assert sent == [7, 8, 9]
+    assert [entry.mid for entry in sent] == [7, 8, 9]
 
 
 def test_what_was_kept_after_the_connection_broke_is_acknowledged_when_it_is_sent_again() -> None:
-    sent: list[int] = []
+    before: list[Entry] = []
+    sent: list[Entry] = []
     acks = Acks()
-    acks.connected(lambda mid: sent.append(-mid), present=False)
-    kept, held = acks.received(arrived(1)), acks.received(arrived(2))
-    assert kept is not None
-    assert held is not None
+    acks.connected(before.append, present=False)
+    kept, held = taken(acks, 1), taken(acks, 2)
     acks.lost()
     acks.kept(kept)
     acks.connected(sent.append, present=True)
     assert acks.received(arrived(1, again=True)) is None
     assert acks.received(arrived(2, again=True)) is None
-    assert sent == [1]
+    assert sent == [kept]
     acks.kept(held)
-    assert sent == [1, 2]
+    assert (before, sent) == ([], [kept, held])
+
+
+def test_what_was_to_be_acknowledged_on_a_connection_that_was_no_more_is_known_too() -> None:
+    sent: list[Entry] = []
+    acks = Acks()
+    acks.connected(sent.append, present=True)
+    entry = taken(acks, 1)
+    acks.kept(entry)
+    assert sent == [entry]
+    acks.lost()
+    acks.unsent(sent)
+    acks.connected(sent.append, present=True)
+    assert acks.received(arrived(1, again=True)) is None
+    assert sent == [entry, entry]
+
+
+def test_what_nobody_began_to_keep_is_taken_when_it_is_sent_again() -> None:
+    acks = Acks()
+    acks.connected(lambda entry: None, present=True)
+    assert acks.received(arrived(1)) is not None
+    acks.lost()
+    acks.connected(lambda entry: None, present=True)
+    assert acks.received(arrived(1, again=True)) is not None
 
 
 @pytest.mark.parametrize(
@@ -118,23 +146,21 @@ def test_what_was_kept_after_the_connection_broke_is_acknowledged_when_it_is_sen
 )
 def test_another_message_under_the_same_packet_id_is_taken(other: Arrived) -> None:
     acks = Acks()
-    acks.connected(lambda mid: None, present=True)
-    first = acks.received(arrived(1))
-    assert first is not None
+    acks.connected(lambda entry: None, present=True)
+    first = taken(acks, 1)
     acks.lost()
     acks.kept(first)
-    acks.connected(lambda mid: None, present=True)
+    acks.connected(lambda entry: None, present=True)
     assert acks.received(other) is not None
 
 
 def test_a_broker_that_forgot_us_begins_its_packet_ids_anew() -> None:
     acks = Acks()
-    acks.connected(lambda mid: None, present=True)
-    first = acks.received(arrived(1))
-    assert first is not None
+    acks.connected(lambda entry: None, present=True)
+    first = taken(acks, 1)
     acks.lost()
     acks.kept(first)
-    acks.connected(lambda mid: None, present=False)
+    acks.connected(lambda entry: None, present=False)
     assert acks.received(arrived(1, again=True)) is not None
 
 
@@ -172,6 +198,23 @@ def test_it_is_kept_with_one_message_and_counts_from_the_next_connection_on() ->
     assert not known.asked_before("a")
     known.want(["a"], 1)
     assert known.asked_before("a")
+
+
+def test_a_topic_that_was_given_up_and_is_wanted_again_is_asked_for_though_no_message_came_between() -> None:
+    """What is kept still says that it was asked for: it is kept with a message."""
+    known = Known(ConnectorId("broker"), ASKED)
+    known.want(["b"], 1)
+    assert known.plan(five=False)(True) == (["a"], [])
+    known.want(["a", "b"], 1)
+    assert known.plan(five=False)(True) == ([], ["a"])
+
+
+def test_a_topic_that_was_asked_for_is_given_up_though_no_message_came_between() -> None:
+    known = Known(ConnectorId("broker"), ASKED)
+    known.want(["a", "b", "c"], 1)
+    known.want(["a", "b"], 1)
+    assert known.plan(five=True)(True) == (["c"], ("a", "b"))
+    assert known.plan(five=False)(True) == (["c"], [])
 
 
 def test_a_position_nobody_can_read_is_none() -> None:

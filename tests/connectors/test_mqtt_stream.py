@@ -62,13 +62,13 @@ async def test_a_broker_that_is_a_black_hole_delays_no_other(tmp_path: Path, inb
     server = await asyncio.start_server(hole, "127.0.0.1", 0)
     async with server, mosquitto(tmp_path) as broker:
         dead = [
-            mqtt(f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}", "a", connect_timeout="5 s") for _ in range(5)
+            mqtt(f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}", "a", connect_timeout="1 h") for _ in range(5)
         ]
         async with at_work(mqtt(broker.url, "plant/leak"), inbox) as (link, _), asyncio.TaskGroup() as group:
             tasks = [group.create_task(_trying(each)) for each in dead]
             await link.hear("up: ")
             await broker.publish("plant/leak", *map(str, range(100)))
-            await until(lambda: len(inbox.kept) == 100, 2.0)
+            await until(lambda: len(inbox.kept) == 100)
             for each in tasks:
                 each.cancel()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import logging
@@ -18,8 +17,9 @@ from pydantic import ValidationError
 
 from connectors.http_poll import HttpPollSettings
 from tests.connectors.conftest import Inbox, Vault
-from tests.connectors.outgoing import at_work, http_poll, http_stream, until
+from tests.connectors.outgoing import at_rest, at_work, http_poll, http_stream, until
 from tests.connectors.stream_server import Device, Viewer, playing
+from tests.vms.time_passes import pass_time
 
 CERTIFICATE = Path(__file__).with_name("certificate") / "certificate.pem"
 
@@ -144,7 +144,8 @@ async def test_a_server_that_refuses_every_token_is_said_and_not_asked_in_a_circ
         connector.refused_pause = 3600.0
         async with at_work(connector, inbox) as (link, _):
             assert "refuses us (401): see its secrets" in await link.hear("down")
-            await asyncio.sleep(0.1)
+            pass_time(3500.0)
+            await at_rest(lambda: login.asked)
         assert login.asked == 2
         assert len(login.tokens) == 2
 

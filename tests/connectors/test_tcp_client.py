@@ -15,8 +15,9 @@ from bridge.model import Origin
 from connectors.base import Mode
 from connectors.tcp_client import TcpClientSettings
 from tests.connectors.conftest import BOUND, LATER, Inbox, Vault
-from tests.connectors.outgoing import at_work, tcp_client, until
-from tests.connectors.socat import device_that_says, free_port
+from tests.connectors.outgoing import at_rest, at_work, forward, tcp_client, until
+from tests.connectors.socat import device_that_says
+from tests.free_port import free_port
 
 CERTIFICATE = Path(__file__).with_name("certificate") / "certificate.pem"
 Play = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -139,13 +140,24 @@ async def test_silence_ends_a_connection_where_the_device_has_a_heartbeat(inbox:
         assert "nothing came for" in link.said[1]
 
 
-async def test_a_device_may_be_silent_for_ever_where_it_has_none(inbox: Inbox) -> None:
-    async with device(saying(b"1\n")) as port:
+async def test_a_device_may_be_silent_for_ever_where_it_has_none(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_day_later = asyncio.Event()
+
+    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"1\n")
+        await a_day_later.wait()
+        writer.write(b"2\n")
+        await reader.read()
+
+    async with device(play) as port:
         connector = tcp_client(port, framing="lines")
         assert connector._settings.silence == "off"
         async with at_work(connector, inbox) as (link, _):
             await inbox.hold(1)
-            await asyncio.sleep(0.1)
+            forward(monkeypatch, 86_400.0)
+            await asyncio.sleep(0)  # whatever waited for that has its turn
+            a_day_later.set()
+            await inbox.hold(2)
             assert link.said == [f"up: connected to 127.0.0.1:{port}"]
 
 
@@ -173,7 +185,7 @@ async def test_after_a_gap_it_says_what_is_lost(inbox: Inbox) -> None:
         assert connector.away > 0
 
 
-async def test_while_nothing_can_be_kept_nothing_more_is_read(inbox: Inbox) -> None:
+async def test_while_nothing_can_be_kept_nothing_more_is_read(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
     bodies = [b"%06d" % number * 2000 for number in range(2000)]
     said = 0
 
@@ -187,9 +199,10 @@ async def test_while_nothing_can_be_kept_nothing_more_is_read(inbox: Inbox) -> N
         await reader.read()
 
     inbox.open.clear()
-    async with device(play) as port, at_work(tcp_client(port, framing="lines", silence="500 ms"), inbox) as (link, _):
+    async with device(play) as port, at_work(tcp_client(port, framing="lines", silence="30 s"), inbox) as (link, _):
         await inbox.hold(64)
-        await asyncio.sleep(0.7)  # longer than the silence: what waits for us is none of the device
+        await at_rest(lambda: said)
+        forward(monkeypatch, 60.0)  # longer than the silence: what waits for us is none of the device
         assert said < len(bodies)
         assert len(link.said) == 1
         inbox.open.set()

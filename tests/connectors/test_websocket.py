@@ -28,6 +28,7 @@ from connectors.base import Mode
 from connectors.websocket import WebSocketSettings
 from tests.connectors.conftest import BOUND, LATER, Inbox, Vault
 from tests.connectors.outgoing import at_work, until, websocket
+from tests.vms.time_passes import pass_time
 
 CERTIFICATE = Path(__file__).with_name("certificate") / "certificate.pem"
 Handler = Callable[[ServerConnection], Awaitable[None]]
@@ -434,9 +435,12 @@ async def test_a_full_intake_is_not_taken_for_a_dead_server(inbox: Inbox) -> Non
         ended.append(connection.close_code)
 
     async with serving(handler) as url:
-        async with at_work(websocket(url, ping="10 ms"), inbox):
+        async with at_work(websocket(url, ping="1 min"), inbox):
             await inbox.hold(64)
-            await asyncio.sleep(0.15)  # many pings, whose answers stand behind what is not read
+            for _ in range(5):  # pings, whose answers stand behind what is not read
+                pass_time()
+                for _ in range(5):
+                    await asyncio.sleep(0)
             inbox.open.set()
             await until(lambda: len(inbox.kept) == 300)
         await until(lambda: ended == [1001])  # by our goodbye, and not before
