@@ -32,11 +32,14 @@ def register(subparsers: Subparsers) -> None:
         file is there under its name only when it is whole and was read back; it is readable by its owner alone, as it
         holds everything the sensors said. It holds no secret and not the site's files: keep those beside it.
         """,
-        "vms-bridge backup --site site.yaml --into /var/backups/vms-bridge",
+        "vms-bridge backup --site site.yaml --into /var/backups/vms-bridge/",
         "vms-bridge backup --journal /var/lib/vms-bridge --into depot.tar",
     )
     parser.add_argument(
-        "--into", type=Path, required=True, metavar="FILE", help="a new file; or a folder, for a file named by its time"
+        "--into",
+        required=True,
+        metavar="FILE",
+        help="a new file; or a folder (made where it is missing, if it ends with /), for a file named by its time",
     )
     service(parser)
 
@@ -45,11 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     from bridge.journal.sqlite.tape import Damaged
 
     where = asking.place(arguments)
-    target: Path = arguments.into
-    if target.is_dir():
-        target = target / f"vms-bridge-{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}.tar"
-    if target.exists():
-        raise Failure(Code.USAGE, f"{target} is there already: name another file")
+    target = _target(arguments.into)
     part = target.with_name(f"{target.name}.part")
     pieces = _of_service(where) if asking.running(where) else _of_journal(where)
     try:
@@ -75,6 +74,21 @@ def run(arguments: argparse.Namespace) -> int:
             f"{manifest.events} events, {manifest.undelivered} deliveries open, {end.files - 1} pictures{missing}"
         )
     return Code.FOUND if end.missing else Code.DONE
+
+
+def _target(into: str) -> Path:
+    """The file to be made, which is not there yet. Raises Failure."""
+    target = Path(into)
+    if into.endswith(("/", os.sep)):  # else the first of many backups would be a file of the folder's name
+        try:
+            target.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise Failure(Code.REFUSED, f"{target}: {error.strerror or error}") from error
+    if target.is_dir():
+        target = target / f"vms-bridge-{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}.tar"
+    if target.exists():
+        raise Failure(Code.USAGE, f"{target} is there already: name another file")
+    return target
 
 
 def _kept(part: Path, pieces: Iterator[bytes]) -> Entries:

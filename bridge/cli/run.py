@@ -65,8 +65,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise Failure(Code.USAGE, "--exit-after takes a number from 1")
     from bridge.cli.loading import secrets_from, site_from
     from bridge.cli.logs import log_to_stderr
+    from bridge.cli.open_files import allow_enough
 
     log_to_stderr(arguments.log_level, arguments.log_format)
+    allow_enough()
     site = site_from(arguments.site)
     stores = secrets_from(arguments.secrets, arguments.site)
     if arguments.dry_run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -53,30 +54,81 @@ _CHOICES = ("literal_error", "enum")
 _HARMLESS = ("write a number and a unit",)
 
 
+_ROUNDS = 10
+"""So often misspelt keys are looked behind: each time what stands one level further below, and no site goes so deep."""
+
+
 def validated(model: type[Model], entry: Entry, faults: Faults, values: Plain | None = None) -> Model | None:
     """The model made of an entry's values (``values``, if they have been made plain already); None after saying why."""
     if values is None:
         values = plain(entry.node)
-    _without_unit(model, entry, values, faults)
+    _without_unit(model, entry, values, faults, {})
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        found = error.errors(include_url=False)
-        mistyped = {_meant(model, each["loc"]) for each in found if each["type"] == "extra_forbidden"}
-        for details in found:
-            if details["type"] != "missing" or details["loc"] not in mistyped:
-                _explain(model, entry, faults, details)
+        _everything(model, entry, faults, values, error)
         return None
 
 
-def _without_unit(model: type[BaseModel], entry: Entry, values: Plain, faults: Faults) -> None:
+def _everything(model: type[BaseModel], entry: Entry, faults: Faults, values: Plain, error: ValidationError) -> None:
+    """Say what is wrong, and what shows only when each misspelt key is taken for the one it was meant for: what stands
+    below it, and what is wrong with the mapping as a whole (host and serial?), at which pydantic looks last."""
+    written: dict[Loc, Loc] = {}
+    for _ in range(_ROUNDS):
+        found = error.errors(include_url=False)
+        meant = {each["loc"]: _meant(model, each["loc"]) for each in found if each["type"] == "extra_forbidden"}
+        for details in found:
+            if details["type"] != "missing" or details["loc"] not in meant.values():
+                _explain(model, entry, faults, details, written)  # what was said before is not said twice
+        values = copy.deepcopy(values)
+        renamed = [_renamed(values, wrong, right, written) for wrong, right in meant.items()]
+        if not any(renamed):
+            return
+        _without_unit(model, entry, values, faults, written)
+        try:
+            model.model_validate(values)
+        except ValidationError as behind:
+            error = behind
+        else:
+            return
+
+
+def _renamed(values: Plain, wrong: Loc, right: Loc, written: dict[Loc, Loc]) -> bool:
+    """Give what stands under a wrong key to the right one, or to none where there is no other or it has its own;
+    ``written`` learns where it stands. Whether the wrong key was there."""
+    for part in wrong[:-1]:  # the names of a union's branches are not in the values
+        if isinstance(values, dict):
+            values = values.get(str(part), values)
+        elif isinstance(values, list) and isinstance(part, int) and part < len(values):
+            values = values[part]
+    key = str(wrong[-1])
+    if not isinstance(values, dict) or key not in values:
+        return False
+    value = values.pop(key)
+    if right[-1] and right[-1] not in values:
+        values[str(right[-1])] = value
+        written[right] = _as_written(wrong, written)
+    return True
+
+
+def _as_written(loc: Loc, written: Mapping[Loc, Loc]) -> Loc:
+    """Where it stands in the file: below a key that was renamed, under that key as it is written."""
+    for end in range(len(loc), 0, -1):
+        if loc[:end] in written:
+            return (*written[loc[:end]], *loc[end:])
+    return loc
+
+
+def _without_unit(
+    model: type[BaseModel], entry: Entry, values: Plain, faults: Faults, written: Mapping[Loc, Loc]
+) -> None:
     """Say which durations and sizes are bare numbers. The models take those, for defaults of our own; in a file
     ``limit: 8`` would be eight bytes."""
     for key, quantity in _quantities(model):
         value = values.get(key) if isinstance(values, dict) else None
         for inner, each in value.items() if isinstance(value, dict) else ((None, value),):
             if isinstance(each, int | float):
-                loc = (key,) if inner is None else (key, inner)
+                loc = _as_written((key,) if inner is None else (key, inner), written)
                 node = locate(entry.node, loc)
                 try:
                     quantity(each)
@@ -101,10 +153,13 @@ def _meant(model: type[BaseModel], loc: Loc) -> Loc:
     return (*loc[:-1], nearest(str(loc[-1]), _keys(model, loc[:-1])) or "")
 
 
-def _explain(model: type[BaseModel], entry: Entry, faults: Faults, details: ErrorDetails) -> None:
+def _explain(
+    model: type[BaseModel], entry: Entry, faults: Faults, details: ErrorDetails, written: Mapping[Loc, Loc]
+) -> None:
     loc, kind = details["loc"], details["type"]
-    node = locate(entry.node, loc)
-    path = _dotted(entry.path, [part for part in loc if not str(part).startswith("[")])
+    stands = _as_written(loc, written)
+    node = locate(entry.node, stands)
+    path = _dotted(entry.path, [part for part in stands if not str(part).startswith("[")])
     if kind == "extra_forbidden":
         key = str(loc[-1])
         known = sorted(_keys(model, loc[:-1]) - {key})
@@ -112,10 +167,10 @@ def _explain(model: type[BaseModel], entry: Entry, faults: Faults, details: Erro
         near = did_you_mean(key, known) or f"; the keys here are {', '.join(known)}"
         cannot: Mapping[str, str] = getattr(model, "CANNOT", {}) if len(loc) == 1 else {}
         near = f": {cannot[key]}" if key in cannot else near
-        faults.add(entry.source, locate_key(entry.node, loc), path, f"there is no key {key} here{near}")
+        faults.add(entry.source, locate_key(entry.node, stands), path, f"there is no key {key} here{near}")
     elif kind == "missing":
         key = str(loc[-1])
-        above = locate(entry.node, loc[:-1])
+        above = locate(entry.node, stands[:-1])
         place = entry.place if above is entry.node else (above.line, above.column)
         faults.add(entry.source, place, path, f"{key} is missing{_instead(model, loc)}")
     else:

@@ -128,6 +128,16 @@ def _told(vms_type: str, secret: Secret, camera: CameraSettings | None) -> Opens
     return target.opens(secret.reveal(), camera) if isinstance(target, KnowsCredentials) else None
 
 
+def _is_strange(site: Site, path: str, secret: Secret) -> bool:
+    """Whether it stands for a camera whose VMS knows its credentials when it sees them, and does not know this one."""
+    camera = _camera_at(site, path)
+    if camera is None:
+        return False
+    settings = site.vms[camera.vms].settings
+    knows = isinstance(vms_class(settings.type), KnowsCredentials)
+    return knows and _told(settings.type, secret, camera.settings) is None
+
+
 def _any(secret: Secret) -> Opens | None:
     return next((found for each in type_names(VMS) if (found := _told(each, secret, None)) is not None), None)
 
@@ -143,6 +153,10 @@ def _of_used(site: Site, name: str, places: list[str], found: list[Found], opene
         warnings.append(Excess(name, places[0], f"{opened.kind}, which opens {opened.what}: {why}"))
     if opened is not None and opened.short:
         warnings.append(Excess(name, places[0], opened.short))
+    strange = next((path for path in places if _is_strange(site, path, found[0].secret)), "")
+    if strange:
+        message = f"this is nothing that its VMS gives out: copy the credential whole, and vms-bridge secret set {name}"
+        warnings.append(Excess(name, strange, message))
     for path in places:
         user, colon, _ = found[0].secret.reveal().partition(":")
         if colon and path.startswith("connectors.") and path.endswith(_LOG_INS) and user.lower() in _POWERFUL:

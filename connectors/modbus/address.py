@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bridge.model import Origin
 from bridge.units import Duration
@@ -123,6 +123,16 @@ class PointSettings(ReadSettings):
         return self
 
 
+Read = TypeVar("Read", bound=ReadSettings)
+
+
+def _somewhere(read: Read) -> Read:
+    """For one of several: each says for itself that it names no table."""
+    if read.table is None:
+        raise ValueError(f"name what is read: {', '.join(TABLES)}")
+    return read
+
+
 class ModbusAddress(Address, PointSettings):
     """A sensor's point, or its points by name; and what is read along to be told with them."""
 
@@ -130,11 +140,11 @@ class ModbusAddress(Address, PointSettings):
     every: Duration | None = Field(
         default=None, description="How often it is read; the connector's poll when left out."
     )
-    points: dict[str, PointSettings] = Field(
+    points: dict[str, Annotated[PointSettings, AfterValidator(_somewhere)]] = Field(
         default={}, description="Several points of one sensor, by names of your choice.",
         examples=[{"leak": {"input_register": 12, "bit": 0, "of": "leak"}}],
     )  # fmt: skip
-    values: dict[str, ReadSettings] = Field(
+    values: dict[str, Annotated[ReadSettings, AfterValidator(_somewhere)]] = Field(
         default={}, description="Values that are read with the points and told with their changes.",
         examples=[{"distance": {"input_register": 1}}],
     )  # fmt: skip
@@ -146,9 +156,6 @@ class ModbusAddress(Address, PointSettings):
             raise ValueError(f"{sorted(own)[0].rstrip('_')} belongs to one point: write it below points")
         if not self.points and self.table is None:
             raise ValueError("name what is read: coil, discrete_input, input_register, holding_register, or points")
-        for name, each in (*self.points.items(), *self.values.items()):
-            if each.table is None:
-                raise ValueError(f"{name}: name what is read: coil, discrete_input, input_register, holding_register")
         return self
 
     @field_validator("every")

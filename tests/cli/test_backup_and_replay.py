@@ -63,6 +63,15 @@ def test_a_file_that_is_there_is_not_written_over_and_a_damaged_one_changes_noth
     assert sorted(each.name for each in tmp_path.iterdir() if each.suffix == ".part") == []
 
 
+def test_a_folder_that_is_not_there_yet_is_made_so_that_the_next_night_has_a_place_too(
+    resting: Path, tmp_path: Path
+) -> None:
+    into = tmp_path / "var" / "backups"
+    assert command("backup", "--journal", resting, "--into", f"{into}/") == Code.DONE
+    assert [made.suffix for made in into.iterdir()] == [".tar"]
+    assert into.stat().st_mode & 0o077 == 0
+
+
 def test_without_a_journal_there_is_nothing_to_back_up(tmp_path: Path) -> None:
     assert command("backup", "--journal", tmp_path, "--into", tmp_path / "x.tar") == Code.NO_SERVICE
     assert list(tmp_path.iterdir()) == []

@@ -55,7 +55,7 @@ class Running:
 
     def post(self, path: str = "/gate") -> int:
         where = self.ready["connectors"][0]["bound"]
-        line = http.client.HTTPConnection(where, timeout=10)
+        line = http.client.HTTPConnection(where, timeout=30)
         credentials = b64encode(READER.encode()).decode()
         line.request("POST", path, BODY, {"Content-Type": KIND, "Authorization": f"Basic {credentials}"})
         status = line.getresponse().status

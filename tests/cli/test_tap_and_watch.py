@@ -19,7 +19,7 @@ from tests.control.test_tap import head
 
 
 async def listening(control: Running) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not control.tap._listeners:
             await asyncio.sleep(0.01)
 
@@ -37,7 +37,7 @@ async def test_a_tap_shows_what_passes_and_ends_after_so_many_lines(
         control.tap.decided(decision())
         control.tap.settled(head(), Delivered("4711"))
         control.tap.settled(head(), Rejected("400: too long"))
-        assert await asyncio.wait_for(ending, 10) == Code.DONE
+        assert await asyncio.wait_for(ending, 30) == Code.DONE
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in lines] == ["message", "item", "event", "answer", "answer"]
     assert 'lpr 10.0.0.21 /gate: application/json, 19 bytes, 0 pictures: {"plate": "ABC123"}' in lines[0]
@@ -50,7 +50,7 @@ async def test_a_tap_shows_what_passes_and_ends_after_so_many_lines(
 async def test_a_tap_ends_after_its_time_even_when_nothing_passes(tmp_path: Path) -> None:
     async with running(tmp_path / "control.sock"):
         words = ["tap", "--journal", str(tmp_path), "--for", "100 ms"]
-        assert await asyncio.wait_for(asyncio.to_thread(main, words), 10) == Code.DONE
+        assert await asyncio.wait_for(asyncio.to_thread(main, words), 30) == Code.DONE
 
 
 def test_a_stage_that_is_not_there_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

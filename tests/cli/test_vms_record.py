@@ -88,7 +88,7 @@ def write_secrets(folder: Path, vms: SimulatedVxg) -> None:
 
 
 async def delivered(vms: SimulatedVxg, count: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(vms.record) < count:
             await asyncio.sleep(0.01)
 
@@ -96,7 +96,7 @@ async def delivered(vms: SimulatedVxg, count: int) -> None:
 async def a_service(folder: Path) -> tuple[Service, asyncio.Task[None]]:
     service = await Service.start(load(folder / "site.yaml"), SecretStores.beside(folder / "site.yaml"))
     running = asyncio.create_task(service.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while service.state != "running":
             await asyncio.sleep(0.005)
     return service, running

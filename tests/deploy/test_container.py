@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,13 @@ def test_its_commands_are_ours() -> None:
     assert health[0] == "vms-bridge"
     _, parser = _parser(health[1])
     assert parser.parse_args(health[1:]).health == "live"
+
+
+def test_it_has_every_extra_a_site_may_need() -> None:
+    """Nothing can be installed into it later. No desktop's keyring is there."""
+    extras = set(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"])
+    (installed,) = re.findall(r"'\.\[(.+)\]'", FILE)
+    assert set(installed.split(",")) == extras - {"dev", "bench", "keyring"}
 
 
 def test_what_it_copies_is_what_the_wheel_is_built_of() -> None:

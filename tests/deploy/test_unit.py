@@ -62,6 +62,10 @@ def test_what_the_unit_starts_is_a_command_of_ours() -> None:
     assert (str(asked.journal), str(asked.secrets)) == (journal, files)
 
 
+def test_who_is_killed_leaves_no_memory_with_secrets_behind() -> None:
+    assert lines("LimitCORE") == ["0"]
+
+
 def test_the_watchdog_waits_longer_than_a_pulse_needs_to_be_called_stuck() -> None:
     from bridge.metrics.pulse import EVERY, STUCK_AFTER
 

@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -76,10 +77,44 @@ def test_the_targets_are_in_the_makefile() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-def test_every_file_the_readme_points_to_is_there() -> None:
-    for place in re.findall(r"\]\(([^)#]+)\)", README):
-        if "://" not in place:
-            assert (ROOT / place).exists(), place
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "deploy").rglob("*.md")])
+
+
+def headings(page: Path) -> set[str]:
+    """What may stand behind a # of a link to this page."""
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    names = (re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", each) for each in re.findall(r"^#+ +(.*)$", text, re.MULTILINE))
+    return {re.sub(r"[^\w\- ]", "", name.strip().lower()).replace(" ", "-") for name in names}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" in link:
+            continue
+        place, _, heading = link.partition("#")
+        other = page.parent / place if place else page
+        assert other.exists(), link
+        assert not heading or heading in headings(other), link
+
+
+def test_every_page_is_named_in_the_index() -> None:
+    index = (ROOT / "docs/README.md").read_text("utf-8")
+    for page in (ROOT / "docs").rglob("*.md"):
+        if page.relative_to(ROOT).as_posix() != "docs/README.md":
+            assert f"({page.relative_to(ROOT / 'docs').as_posix()}" in index, page
+
+
+def test_every_library_that_is_needed_is_named_with_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = {name: wanted for name, wanted in project["optional-dependencies"].items() if name not in ("dev", "bench")}
+    _, _, table = README.partition("## What it is built on")
+    for extra, wanted in {"": project["dependencies"], **extras}.items():
+        for requirement in wanted:
+            library = re.split(r"[\[<>=; ]", requirement)[0]
+            rows = [row for row in table.splitlines() if re.search(rf"\b{library}\b", row, re.IGNORECASE)]
+            assert any(not extra or f"`{extra}`" in row for row in rows), requirement
 
 
 def test_the_secret_is_written_as_the_readme_says(tmp_path: Path) -> None:

@@ -115,6 +115,16 @@ def test_a_token_of_another_camera_is_said(folder: Path) -> None:
     assert "of camera 9999, and the site file says id: 4711" in message
 
 
+@pytest.mark.parametrize("pasted", ["abc", "ey", "Acc eyJjYW1pZCI6IDQ3MTF9", "4711"])
+def test_what_is_no_token_at_all_is_said_before_the_camera_is_parked_for_it(folder: Path, pasted: str) -> None:
+    keep(stores(folder), {"gate": pasted}, Store.FILE)
+    ((secret, message),) = warned(folder)
+    assert secret == "gate"
+    assert message == (
+        "this is nothing that its VMS gives out: copy the credential whole, and vms-bridge secret set gate"
+    )
+
+
 def test_a_licence_key_left_lying_about_is_said_with_how_to_be_rid_of_it(folder: Path) -> None:
     keep(stores(folder), {"account": LICENCE}, Store.FILE)
     ((secret, message),) = warned(folder)

@@ -8,10 +8,10 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from bridge.simulator.demo.site import free_port
 from bridge.simulator.secret_files import write_secrets
 from tests.cli.typed.shell import ROOT, Running, Shell
 from tests.end_to_end.passes import bare, post, said
+from tests.free_port import free_port
 
 SITE = """\
 version: 1
