@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
+import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
+_LIBC = ctypes.CDLL(None)
+
+
+def _begin(core: int | None) -> None:
+    """In the child: it ends with the benchmark, however that is ended (prctl(2), PR_SET_PDEATHSIG)."""
+    _LIBC.prctl(1, signal.SIGKILL)
+    if core is not None:
+        os.sched_setaffinity(0, {core})
 
 
 class Child:
@@ -29,7 +40,7 @@ class Child:
                 *arguments,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=errors,
-                preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}),
+                preexec_fn=partial(_begin, core),
             )
         child = cls(process, spawned)
         assert process.stdout is not None

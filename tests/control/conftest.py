@@ -151,7 +151,7 @@ async def running(path: Path, unix: bool = True, tap: Tap | None = None) -> Asyn
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.wait_for(task, 10)
+            await asyncio.wait_for(task, 30)
 
 
 @pytest.fixture

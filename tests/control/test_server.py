@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 async def ask(path: Path, question: Callable[[Client], T]) -> T:
     def asked() -> T:
-        with Client(path, timeout=5) as client:
+        with Client(path, timeout=30) as client:
             return question(client)
 
     return await asyncio.to_thread(asked)
@@ -146,7 +146,7 @@ async def test_nobody_is_served_on_loopback_without_the_token(tmp_path: Path) ->
         for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer \xe9"}):
 
             def without(headers: dict[str, str] = headers) -> int:
-                line = http.client.HTTPConnection("127.0.0.1", where["port"], timeout=5)
+                line = http.client.HTTPConnection("127.0.0.1", where["port"], timeout=30)
                 line.request("GET", "/status", headers=headers)
                 status = line.getresponse().status
                 line.close()
@@ -175,8 +175,8 @@ async def test_stopping_ends_a_listener_and_takes_the_socket_away(tmp_path: Path
         client = Client(control.path)
         told = await asyncio.to_thread(client.listen, "/tap")
         heard = asyncio.create_task(asyncio.to_thread(list, told))
-    assert await asyncio.wait_for(heard, 5) == []
+    assert await asyncio.wait_for(heard, 30) == []
     with tap.listen() as lines:  # and who comes too late does not wait for ever
-        assert await asyncio.wait_for(anext(lines, None), 5) is None
+        assert await asyncio.wait_for(anext(lines, None), 30) is None
     assert not control.path.exists()
     client.close()

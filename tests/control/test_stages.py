@@ -105,7 +105,7 @@ async def test_the_control_api_takes_the_filter_and_refuses_a_stage_that_is_not_
     client = Client(control.path)
     lines: Iterator[Any] = await asyncio.to_thread(lambda: client.listen("/tap", what="event", sensor="gate-*"))
     first = asyncio.create_task(asyncio.to_thread(next, lines))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not control.tap._listeners:
             await asyncio.sleep(0.01)
     control.tap.decided(decision("exit"))

@@ -56,7 +56,7 @@ async def test_a_listener_hears_decisions_and_outcomes_from_now_on(control: Runn
     said = await asyncio.to_thread(next, lines)
     assert (said["outcome"], said["why"]) == ("rejected", "400")
     client.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while tap._listeners:  # a listener that leaves is forgotten
             await asyncio.sleep(0.01)
 

@@ -8,9 +8,9 @@ import shutil
 import signal
 from pathlib import Path
 
+from bridge.simulator.faults import Fault, Kind
 from bridge.simulator.secret_files import write_secrets
 from bridge.simulator.vxg import SimulatedVxg
-from bridge.simulator.vxg.faults import Fault, Kind
 from tests.end_to_end.bridge_process import command, running, until
 from tests.end_to_end.passes import bare, form, post, said
 

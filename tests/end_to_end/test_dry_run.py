@@ -17,7 +17,6 @@ import yaml
 
 import mappings
 from bridge.cli.wire import REMOTE_ID
-from bridge.simulator.demo.site import free_port
 from bridge.simulator.http_client import HttpClient
 from bridge.simulator.http_server import Asked, Connection, HttpServer
 from bridge.simulator.secret_files import write_secrets
@@ -27,6 +26,7 @@ from bridge.simulator.webhook import SimulatedWebhook
 from tests.end_to_end.bridge_process import Bridge, running, until
 from tests.end_to_end.passes import bare, form, post, said
 from tests.end_to_end.still_clock import MOMENT
+from tests.free_port import free_port
 
 STILL = ("-m", "tests.end_to_end.still_clock")
 READER = "cam:Sesame-7391"

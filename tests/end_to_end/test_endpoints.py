@@ -11,10 +11,10 @@ from typing import Any
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from bridge.simulator.demo.site import free_port
 from bridge.simulator.secret_files import write_secrets
 from tests.end_to_end.bridge_process import Bridge, command, running, until
 from tests.end_to_end.passes import bare, post, said
+from tests.free_port import free_port
 from tests.vms.conftest import Played, playing
 
 SITE = """\

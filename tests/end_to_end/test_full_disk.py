@@ -76,7 +76,7 @@ async def service_on(disk: Disk, path: Path) -> AsyncIterator[tuple[Service, Htt
     service = Service(Rooms(site, SecretStores.beside(path), journal, SystemClock(), Mode.TAKE, False, None, None))
     async with asyncio.TaskGroup() as group:
         group.create_task(service.run())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not (way := (await service.status()).connectors) or not way[0].up:
                 await asyncio.sleep(0.01)
         host, _, port = way[0].bound.rpartition(":")
@@ -134,7 +134,7 @@ async def until_refused(reader: HttpClient, taken: list[int], listed: str = "") 
 
 
 async def until_settled(service: Service, count: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await service.status()).deliveries.get("delivered") != count:
             await asyncio.sleep(0.02)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.end_to_end.bridge_process import WITHIN, Bridge, running, until
 from tests.end_to_end.passes import bare, post, said
+from tests.free_port import free_port
 from tests.metrics.strict import Family, read
 from tests.vms.conftest import Played, answer, playing
 
@@ -129,8 +130,7 @@ async def test_a_port_that_somebody_else_has_is_said_once_and_stops_nothing(tmp_
 
 async def test_a_dry_run_leaves_the_port_to_the_service_that_has_it(tmp_path: Path) -> None:
     async with playing() as host:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         prepared(tmp_path, host, f'observe: {{bind: "127.0.0.1:{port}"}}')
         async with running(tmp_path, "--dry-run"):
             try:

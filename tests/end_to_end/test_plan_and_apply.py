@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bridge.simulator.faults import Fault, Kind
 from bridge.simulator.http_client import HttpClient
 from bridge.simulator.secret_files import write_secrets
 from bridge.simulator.vxg import SimulatedVxg
-from bridge.simulator.vxg.faults import Fault, Kind
 from tests.end_to_end.bridge_process import command, running, until
 from tests.end_to_end.passes import bare, post, said
+from tests.free_port import free_port
 
 SITE = """\
 version: 1
@@ -31,12 +32,6 @@ sensors:
 """
 VEHICLES = {"vehicle_identified", "vehicle_unidentified"}
 EXIT = "  exit: {profile: cammra, connector: lpr, address: {path: /exit}, cameras: [gate-out]}\n"
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @contextmanager

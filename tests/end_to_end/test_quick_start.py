@@ -19,7 +19,7 @@ from queue import Empty, SimpleQueue
 
 import pytest
 
-from bridge.simulator.demo.site import free_port
+from tests.free_port import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/quick-start.md").read_text("utf-8")

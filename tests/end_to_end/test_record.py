@@ -118,7 +118,7 @@ async def test_what_no_profile_has_masked_is_counted_and_not_recorded(tmp_path: 
         site = SITE.format(port=host.port).replace("guarded", "cammra")
         (tmp_path / "site.yaml").write_text(site.replace("path: /gate, basic: secret:reader", "from: 10.9.9.9"))
         async with running(tmp_path) as bridge:
-            made = await recording(tmp_path, bridge, "--for", "1500 ms", "--json")
+            made = await recording(tmp_path, bridge, "--for", "6 s", "--json")
             assert (await bridge.post(post("/gate", bare(said(1))))).status == 200
             code, printed = await made
             assert (code, json.loads(printed)) == (0, {

@@ -6,10 +6,10 @@ import asyncio
 import signal
 from pathlib import Path
 
+from bridge.simulator.faults import Fault, Kind
 from bridge.simulator.http_client import HttpClient
 from bridge.simulator.secret_files import write_secrets
 from bridge.simulator.vxg import SimulatedVxg
-from bridge.simulator.vxg.faults import Fault, Kind
 from tests.end_to_end.bridge_process import Bridge, running, until
 from tests.end_to_end.passes import bare, post, said
 

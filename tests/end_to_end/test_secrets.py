@@ -14,10 +14,10 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from bridge.cli.main import main
+from bridge.simulator.faults import Fault, Kind
 from bridge.simulator.http_server import Answer, Asked, Connection, HttpServer
 from bridge.simulator.secret_files import write_secrets
 from bridge.simulator.vxg import SimulatedVxg
-from bridge.simulator.vxg.faults import Fault, Kind
 from bridge.simulator.webhook import SimulatedWebhook
 from tests.end_to_end.bridge_process import Bridge, command, running, until
 from tests.end_to_end.passes import form, post, said

@@ -12,13 +12,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from bridge.simulator.demo.site import free_port
 from bridge.simulator.secret_files import write_secrets
 from bridge.simulator.webhook import SimulatedWebhook
 from tests.connectors.snmp_agent import ALARMS, OUTPUT_SOURCE, answering, number, oid
 from tests.connectors.snmp_sender import INFORM, datagram
 from tests.end_to_end.bridge_process import Bridge, running, until
 from tests.end_to_end.test_full_disk import PLENTY, RESERVE, Disk, service_on
+from tests.free_port import free_port
 
 pytestmark = pytest.mark.needs("snmptrap", "snmpinform")
 

@@ -8,8 +8,9 @@ import pytest
 
 from bridge.simulator.secret_files import write_secrets
 from bridge.simulator.vxg import SimulatedVxg
-from tests.connectors.socat import device_that_says, free_port, send_datagram
+from tests.connectors.socat import device_that_says, send_datagram
 from tests.end_to_end.bridge_process import running, until
+from tests.free_port import free_port
 
 pytestmark = pytest.mark.needs("socat")
 

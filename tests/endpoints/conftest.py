@@ -27,7 +27,7 @@ from tests.decide.conftest import site_of
 from tests.journal.making import SITE
 from tests.vms.conftest import Played, Vault, playing
 
-BOUND = 10.0
+BOUND = 30.0
 
 
 class Hurried(SystemClock):

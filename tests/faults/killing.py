@@ -17,13 +17,13 @@ from bridge.control.client import CallFailed, Client
 from bridge.control.door import NAME, DoorError, Nobody
 from bridge.simulator import ledger
 from bridge.simulator.demo.child import Child, ChildFailed
+from bridge.simulator.faults import Kind, every_kind
 from bridge.simulator.http_server import Asked, Connection
 from bridge.simulator.ledger import Property, Report
 from bridge.simulator.secret_files import write_secrets
 from bridge.simulator.vxg import SimulatedVxg
-from bridge.simulator.vxg.faults import Kind, every_kind
-from bridge.simulator.vxg.routes import EVENTS
 from tests.faults.books import Books
+from tests.faults.looking import Looking
 from tests.faults.ways.broker import Published
 from tests.faults.ways.informs import Informed
 from tests.faults.ways.plates import Posted, Pushed
@@ -102,8 +102,8 @@ def site_yaml(layout: Layout, ways: Sequence[Way], numbers: Mapping[str, int]) -
 
 
 class KillRun:
-    """``kills`` times, at moments drawn from ``seed``. ``hits``: how often the VMS did what; ``searches``: how often it
-    was asked whether it has an event."""
+    """``kills`` times, at moments drawn from ``seed``. ``hits``: how often the VMS did what; ``looking``: what it was
+    asked whether it has."""
 
     def __init__(self, folder: Path, kills: int, seed: int) -> None:
         self._folder = folder
@@ -114,7 +114,7 @@ class KillRun:
         self.killed = Counter[str]()
         """How often at work, and how often while it started."""
         self.hits: Mapping[Kind, int] = {}
-        self.searches = 0
+        self.looking = Looking()
         self.again: Mapping[str, int] = {}
         """By connector: messages that came again."""
 
@@ -125,7 +125,7 @@ class KillRun:
             for way in self.ways:
                 await peers.enter_async_context(way.peers(self._folder))
             layout = Layout(self._folder, vms.base_url)
-            self._count_searches(vms)
+            self._watch(vms)
             numbers = {f"gate-{index}": number for index, number in enumerate(vms.tokens)}
             layout.site.write_text(site_yaml(layout, self.ways, numbers))
             write_secrets(layout.secrets, {name: vms.tokens[number] for name, number in numbers.items()})
@@ -157,7 +157,7 @@ class KillRun:
             fresh = await self._fresh(vms, books, child)
         code = await child.stop()
         report = self._report(vms, books)
-        report.properties.append(fresh)
+        report.properties += [fresh, self.looking.judged()]
         if code != 0:
             report.notes.append(f"the bridge ended with {code}: {child.tail()}")
             raise ChildFailed(report.text())
@@ -179,14 +179,14 @@ class KillRun:
             return all(way.heard(status) for way in self.ways)
         return False
 
-    def _count_searches(self, vms: SimulatedVxg) -> None:
+    def _watch(self, vms: SimulatedVxg) -> None:
         respond = vms.server.respond
 
-        def counting(asked: Asked, connection: Connection) -> None:
-            self.searches += asked.method == "GET" and asked.path == EVENTS
+        def watching(asked: Asked, connection: Connection) -> None:
+            self.looking.asked(asked)
             respond(asked, connection)
 
-        vms.server.respond = counting
+        vms.server.respond = watching
 
     async def _bad_days(self, child: Child, vms: SimulatedVxg, numbers: Mapping[str, int], layout: Layout) -> None:
         chance = self._chance

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from bridge.simulator import journal_ledger, ledger
-from bridge.simulator.vxg.faults import Kind
+from bridge.simulator.faults import Kind
 from tests.faults.books import MULTIPLIED, REASONS
 from tests.faults.killing import FRESH, KillRun
+from tests.faults.looking import LOOKED
 from tests.faults.ways.points import TURNS
 
 KILLS = int(os.environ.get("KILLS", "20"))
@@ -27,7 +28,7 @@ SEED = int(os.environ.get("SEED", "1"))
 PROPERTIES = {
     ledger.ARRIVES, ledger.ISSUED, ledger.EQUAL, ledger.ORDER, ledger.ONCE, ledger.ENOUGH, FRESH,
     journal_ledger.KEPT, journal_ledger.ENDED, journal_ledger.SAME, journal_ledger.FATE, journal_ledger.PICTURE,
-    MULTIPLIED, REASONS, TURNS,
+    MULTIPLIED, REASONS, TURNS, LOOKED,
 }  # fmt: skip
 NOTICING = {"lpr": 1 / 2, "cable": 1 / 2, "traps": 1.0, "plant": 1 / 2}
 """How often, for each kill, the senders of a way must have noticed it."""
@@ -44,7 +45,7 @@ async def test_killed_at_random_the_ledger_closes(tmp_path: Path, turn: int, kil
     run = KillRun(tmp_path, kills, SEED * 1000 + turn)
     report = await run.run()
     print(f"killed {dict(run.killed)}, faults { ({kind.value: times for kind, times in run.hits.items()}) }")
-    print(f"{run.searches} searches for what was in doubt")
+    print(f"{run.looking.searches} searches for what was in doubt")
     for way in run.ways:
         sure = sum(each.sure for each in way.log.issued)
         print(f"  {way.name}: {len(way.log.issued):,} said, {sure:,} sure, noticed {way.noticed:,} times")
@@ -55,7 +56,7 @@ async def test_killed_at_random_the_ledger_closes(tmp_path: Path, turn: int, kil
     assert all(each.checked for each in report.properties), report.text()
     assert run.killed.total() == kills
     assert set(run.hits) == set(Kind), f"not every fault came up: {run.hits}"
-    assert run.searches >= kills, "hardly anything was in doubt"
+    assert run.looking.searches >= kills, "hardly anything was in doubt"
     for way in run.ways:
         assert len(way.log.issued) >= way.least * kills, f"hardly anything was said on {way.name}"
         assert way.noticed >= kills * NOTICING.get(way.name, 0), f"{way.name} hardly noticed that the bridge was killed"

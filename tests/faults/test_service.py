@@ -20,17 +20,17 @@ from bridge.journal.sqlite import SqliteJournal, schema
 from bridge.model import SiteId
 from bridge.simulator import ledger
 from bridge.simulator.arrivals import from_vxg
-from bridge.simulator.demo.site import free_port
+from bridge.simulator.faults import every_kind
 from bridge.simulator.issued import Issued, Log
 from bridge.simulator.journal_ledger import journal_properties
 from bridge.simulator.load import Load, LoadSettings
 from bridge.simulator.readers import Way
 from bridge.simulator.vxg import SimulatedVxg
-from bridge.simulator.vxg.faults import every_kind
 from tests.faults.service import real
 from tests.faults.service.machine import ROOT, Machine, Steward, install, run, wheels
 from tests.faults.service.stand_in import standing_in
 from tests.faults.ways.plates import driving
+from tests.free_port import free_port
 
 HERE = Path(__file__).parent / "service"
 BEFORE = {"before-0": ["gate-0"], "before-1": ["gate-0", "gate-1"]}

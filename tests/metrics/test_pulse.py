@@ -48,7 +48,7 @@ class Clock(SystemClock):
         return None
 
     async def beat_came_through(self) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await self.resting.wait()
 
     def next_beat(self) -> None:
@@ -97,7 +97,7 @@ async def service(tmp_path: Path, clock: Clock, disk: Disk) -> AsyncIterator[Ser
     yield made
     disk.answer()
     await made.stop(5.0)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await running
 
 
@@ -164,7 +164,7 @@ async def test_the_watchdog_is_fed_while_the_pipeline_moves_and_no_longer(tmp_pa
 
     feeding = asyncio.create_task(notifier.beat(lambda: stuck, pause))
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert await rounds.get() == 20.0
             assert told() == ["WATCHDOG=1"]
             stuck = "the journal has not answered for 31 s"
@@ -190,7 +190,7 @@ async def test_the_watchdog_is_fed_while_the_pipeline_moves_and_no_longer(tmp_pa
 async def test_without_somebody_who_waits_for_it_there_is_no_sign_of_life(environment: dict[str, str]) -> None:
     notifier = Notifier(environment)
     assert notifier.beats_every is None
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await notifier.beat(lambda: "", asyncio.sleep)
 
 

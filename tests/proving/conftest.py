@@ -24,6 +24,7 @@ from bridge.config.places import Places
 from bridge.config.site import Site
 from bridge.proving.certificates import fingerprint
 from bridge.proving.lines import Grade, Line, Topic
+from tests.free_port import free_port
 
 NOW = datetime.now(UTC)
 
@@ -146,9 +147,7 @@ def deaf() -> Iterator[int]:
 
 
 def closed_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+    return free_port()
 
 
 SITE = """\

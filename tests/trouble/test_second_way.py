@@ -79,7 +79,7 @@ class Receiver:
         writer.close()
 
     async def next(self) -> bytes:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return await self.got.get()
 
 
@@ -141,7 +141,7 @@ async def test_it_is_tried_again_until_it_is_told_and_meanwhile_that_is_a_condit
             conditions.on_change = lambda key, held, how: began.append((key, held is not None))
             way.announce(ALARM, True, "x")
             assert await receiver.next()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while len(began) < 2:
                     await asyncio.sleep(0.01)
             assert began == [("trouble webhook 1", True), ("trouble webhook 1", False)]
@@ -190,7 +190,7 @@ async def test_a_syslog_server_gets_a_counted_line_over_tcp_and_a_datagram_over_
     port = transport.get_extra_info("sockname")[1]
     async with told_by(TroubleSyslog(type="syslog", host="127.0.0.1", port=port, facility="local0")) as (way, _):
         way.announce(ALARM, False, "Taken")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert (await datagrams.got.get()).startswith(b"<133>1 ")
     transport.close()
 

@@ -15,6 +15,7 @@ from bridge.simulator.issued import Issued
 from bridge.simulator.ledger import Vehicle
 from tests.connectors.snmp_sender import INFORM, datagram, text
 from tests.faults.ways.way import WITHIN, Way
+from tests.free_port import free_port
 
 RACKS, EVERY = 8, 0.25
 """Senders of ours, and seconds from an answer to what each says next."""
@@ -56,7 +57,7 @@ class Informed(Way):
 
     @contextlib.asynccontextmanager
     async def peers(self, folder: Path) -> AsyncIterator[None]:
-        self.port, self._folder = _free_port(), folder / "net-snmp"
+        self.port, self._folder = free_port(), folder / "net-snmp"
         yield
 
     def _next(self, sensor: str) -> Issued:
@@ -144,9 +145,3 @@ async def _answered(sender: socket.socket, expected: bytes) -> bool:
                     await asyncio.sleep(AGAIN)
     except TimeoutError:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from bridge.simulator.demo.site import free_port
 from bridge.simulator.ledger import Arrival, Vehicle
 from bridge.simulator.load import Load, LoadSettings
 from bridge.simulator.readers import Reader, ReaderSettings
@@ -16,6 +15,7 @@ from bridge.simulator.readers import Way as By
 from bridge.simulator.uplink import TcpUplink
 from bridge.simulator.vehicles import Timing
 from tests.faults.ways.way import WITHIN, Way
+from tests.free_port import free_port
 
 POSTING, SENDERS, RATE = 160, 4, 120.0
 """Sensors by HTTP, the connections that carry them, and messages a second over all of these."""
