@@ -40,15 +40,13 @@ class Connection(asyncio.Protocol):
     def __init__(self, server: Server) -> None:
         self._server = server
         self._transport: asyncio.Transport | None = None
-        parser = self._parser = httptools.HttpRequestParser(self)
-        if hasattr(parser, "set_dangerous_leniencies"):
-            # What follows a request that says "Connection: close" is ignored instead of spoiling its answer.
-            parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._parser = self._new_parser()
         self._client: tuple[str, int] | None = None
         self._secure = False
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._expects = False
+        self._goes_on = False  # the body comes by another parser
         self._head_length = 0  # or bytes that belong to a body and bring none of it
         self._in_head = True
         self._parsing: Exchange | None = None
@@ -121,7 +119,11 @@ class Connection(asyncio.Protocol):
         self._head_length += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._parsing is not None:
+                self._go_on_with_the_body()
+                self._parse(data[upgrade.args[0] :])
+                return
             self._last = True  # what comes after is of another protocol
         except httptools.HttpParserError:
             if self._head_length <= self._server.limits.head:
@@ -157,6 +159,8 @@ class Connection(asyncio.Protocol):
     # -------------------------------------------------------------------------------------------- from the parser
 
     def on_message_begin(self) -> None:
+        if self._parsing is not None:
+            return  # see _go_on_with_the_body
         self._url = b""
         self._headers = []
         self._expects = False
@@ -176,6 +180,8 @@ class Connection(asyncio.Protocol):
         self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
+        if self._parsing is not None:
+            return
         parser = self._parser
         version = parser.get_http_version()
         url = httptools.parse_url(self._url)
@@ -191,7 +197,9 @@ class Connection(asyncio.Protocol):
             "headers": self._headers,
             "client": self._client,
         }
-        keep = version != "1.0" and parser.should_keep_alive() and not parser.should_upgrade()
+        upgrade = parser.should_upgrade()
+        self._goes_on = upgrade and scope["method"] != "CONNECT" and bool(self._framing())
+        keep = version != "1.0" and parser.should_keep_alive() and (self._goes_on or not upgrade)
         self._parsing = Exchange(self, scope, keep, self._expects)
         self._waiting.append(self._parsing)
         self._in_head = False
@@ -203,11 +211,32 @@ class Connection(asyncio.Protocol):
             self._parsing.body(body)
 
     def on_message_complete(self) -> None:
+        if self._goes_on:
+            return
         if self._parsing is not None:
             self._parsing.end_of_body()
             self._parsing = None
         self._in_head = True
         self._head_length = 0
+
+    def _new_parser(self) -> httptools.HttpRequestParser:
+        parser = httptools.HttpRequestParser(self)
+        if hasattr(parser, "set_dangerous_leniencies"):
+            # What follows a request that says "Connection: close" is ignored instead of spoiling its answer.
+            parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        return parser
+
+    def _framing(self) -> list[tuple[bytes, bytes]]:
+        return [each for each in self._headers if each[0].lower() in (b"content-length", b"transfer-encoding")]
+
+    def _go_on_with_the_body(self) -> None:
+        """Behind a head that offers another protocol (Java's HTTP client and curl offer HTTP/2) the parser reads no
+        body. The offer may be ignored (RFC 9110 section 7.8): another parser is told how the body comes, and reads on.
+        """
+        self._goes_on = False
+        self._parser = self._new_parser()
+        framing = b"".join([b"%b: %b\r\n" % each for each in self._framing()])
+        self._parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % framing)
 
     # ---------------------------------------------------------------------------------------------- the exchanges
 

@@ -50,7 +50,6 @@ def refused(challenges: Iterable[bytes], close: bool = False) -> Answer:
 
 TOO_SLOW = answer(408, "the body did not arrive in time", _CLOSE)
 NO_LENGTH = answer(411, "say the body's Content-Length, or send it chunked", _CLOSE)
-NO_UPGRADE = answer(400, "this port speaks HTTP/1.1 only: send without Upgrade", _CLOSE)
 TOO_LARGE = answer(413, "the body is longer than this port takes", _CLOSE)
 
 _TAKEN = {kind: answer(200, kind.value) for kind in ReceiptKind}

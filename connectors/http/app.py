@@ -115,7 +115,7 @@ class App:
         shown: dict[bytes, bytes] = {}
         label: bytes | None = None
         coding: bytes | None = None
-        length, upgrade = -1, False
+        length = -1
         for name, value in scope["headers"]:
             if name not in read:
                 continue
@@ -127,8 +127,6 @@ class App:
                 length = max(length, 0)
             elif name == b"content-encoding":
                 coding = value
-            elif name == b"upgrade":
-                upgrade = True
             if name in wanted:
                 shown[name] = value
         client = scope["client"]
@@ -149,10 +147,6 @@ class App:
                     return self._not_let_in(near, shown, place, refused.stale, close=length > self._most)
             except Uncertain:
                 return answers.UNCERTAIN
-        if upgrade and _asks_to_upgrade(scope["headers"]):
-            # The parser ends the request at its head then, and its body would be lost behind a 200.
-            self.counts["upgrade"] += 1
-            return answers.NO_UPGRADE
         if length < 0 and scope["method"] != "GET":
             # HTTP has no body without a length. A sender that means "until I close" would be told its event was
             # taken although only its head was read, so it is told what is missing.
@@ -232,10 +226,6 @@ class App:
         except TimeoutError:
             pass
         await send({"type": "http.response.body", "body": b""})
-
-
-def _asks_to_upgrade(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    return any(name == b"connection" and b"upgrade" in value.lower() for name, value in headers)
 
 
 def _has_body(headers: Iterable[tuple[bytes, bytes]]) -> bool:

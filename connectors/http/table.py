@@ -16,7 +16,7 @@ from connectors.http.querying import WHOLE
 from connectors.http.reply import Reply
 from connectors.sources import Sources
 
-READ_ALWAYS = frozenset({b"content-type", b"content-length", b"transfer-encoding", b"content-encoding", b"upgrade"})
+READ_ALWAYS = frozenset({b"content-type", b"content-length", b"transfer-encoding", b"content-encoding"})
 
 _REMEMBERED_PEERS = 1024
 

@@ -141,10 +141,32 @@ async def test_a_body_without_a_length_is_never_taken_for_an_empty_one() -> None
 
 
 @curl
-async def test_a_request_to_change_the_protocol_is_never_taken_for_an_empty_body() -> None:
+async def test_an_offer_to_change_the_protocol_is_ignored_and_its_body_read() -> None:
     async with running(http(GATE)) as way:
-        said, _ = await run_curl("--http2", "-d", "{}", f"http://127.0.0.1:{way.port}/gate")
-        assert said.endswith("send without Upgrade\n 400")
+        said, _ = await run_curl("--http2", "-d", '{"id": 1}', f"http://127.0.0.1:{way.port}/gate")
+        assert said.endswith(" 200")
+        assert way.inbox.bodies == [b'{"id": 1}']
+
+
+OFFER = b"POST /gate HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_what_follows_an_offer_to_change_the_protocol_is_read_however_it_is_cut(at_once: bool) -> None:
+    """As Java's HTTP client offers HTTP/2 on every connection, and goes on as if it had not where it is not taken."""
+    said = OFFER + b"Content-Length: 5\r\n\r\nfirst"
+    said += OFFER + b"Transfer-Encoding: chunked\r\n\r\n3\r\nsec\r\n3\r\nond\r\n0\r\n\r\n" + request(body=b"third")
+    async with running(http(GATE)) as way, connected(way.port) as sender:
+        for piece in [said] if at_once else [bytes([each]) for each in said]:
+            await sender.write(piece)
+        assert [(await sender.answer()).status for _ in range(3)] == [200, 200, 200]
+        assert way.inbox.bodies == [b"first", b"second", b"third"]
+
+
+async def test_an_offer_to_change_the_protocol_without_a_body_brings_no_message() -> None:
+    async with running(http(GATE)) as way, connected(way.port) as sender:
+        await sender.write(OFFER + b"\r\n" + b"binary of another protocol")
+        assert (await sender.answer()).status == 411
         assert way.inbox.messages == []
 
 
