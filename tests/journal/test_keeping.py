@@ -163,6 +163,17 @@ async def test_a_decision_that_cannot_be_written_fails_alone_with_those_after_it
     assert (await journal.totals()).messages == 3
 
 
+async def test_who_decides_anew_sees_what_was_decided_before_the_decision_that_failed(journal: SqliteJournal) -> None:
+    told = StateKey(SENSOR, "dedup", "told")
+    before = decision(changes=(StateChange(told, b"value", 4e9),))
+    kept = journal.commit(before)
+    with pytest.raises(Undone):
+        await journal.commit(decision(id=id_of(before)))
+    assert not kept.done()
+    assert set(await journal.state([SENSOR])) == {told}
+    assert kept.done()
+
+
 async def test_a_decision_that_cannot_even_be_encoded_fails_alone(journal: SqliteJournal) -> None:
     stray = NewDelivery(
         EventId("nowhere"), 0, CameraId("gate-in"), *(decision().deliveries[0].vms, SENSOR),

@@ -213,6 +213,7 @@ class SqliteJournal:
     # -------------------------------------------------------------------------------------------------------- state
 
     async def state(self, sensors: Sequence[SensorId]) -> Mapping[StateKey, StateRow]:
+        await self._writer.caught_up()
         now = self._clock.now().utc.timestamp()
         found: dict[StateKey, StateRow] = {}
         for sensor in sensors:
@@ -227,6 +228,7 @@ class SqliteJournal:
         return found
 
     async def timers(self) -> Sequence[StateRow]:
+        await self._writer.caught_up()
         now = self._clock.now().utc.timestamp()
         over = self._facts.all()
         return await self._reader.ask(lambda connection: reads.timers(connection, now, over))

@@ -93,6 +93,8 @@ class Writer:
         self.generation = 0
         self.stale = False
         """Decisions were undone and nobody has looked at ``generation`` since: what is decided now is wrong."""
+        self._not_undone: list[asyncio.Future[None]] = []
+        """The decisions before the last one that was undone by itself: they are still to be written."""
         self.fenced: Fenced | None = None
         self.closing = False
         """What is handed in now is not written; ``tell`` says so."""
@@ -327,6 +329,7 @@ class Writer:
             log.error("a decision could not be written: %s", failure, exc_info=failure)
             self._undo_decisions(batch.decisions[guilty:], failure)
             self._queue_again(batch.decisions[:guilty], batch)
+            self._not_undone += [waiting.future for waiting in batch.decisions[:guilty]]
         self.wake()
 
     def _first_guilty(self, decisions: list[Waiting]) -> int | None:
@@ -393,6 +396,12 @@ class Writer:
         _tell(waiting, Fenced(str(failure)))
         self.claims.fail(Fenced(str(failure)))
         self._say_idle()
+
+    async def caught_up(self) -> None:
+        """Until what a ``generation`` did not undo is written: who read the facts before would miss its own."""
+        while self._not_undone:
+            await asyncio.wait(tuple(self._not_undone))
+            self._not_undone = [each for each in self._not_undone if not each.done()]
 
     async def merge_facts(self) -> None:
         """Bring every fact that is in memory now into the table, batch by batch. Raises JournalError."""
