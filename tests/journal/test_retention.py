@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bridge.clock import SystemClock
 from bridge.journal.contract import EventRecord, Full, JournalError, LaneHead, MessageRecord, QuarantineRecord, Query
 from bridge.journal.sqlite import SqliteJournal, quarantine, retention
 from bridge.journal.sqlite.retention import BATCH
@@ -19,6 +21,16 @@ from tests.journal.conftest import Bench, claim, until
 from tests.journal.making import DONE, decision, now, unknown
 
 DAY = 86400.0
+
+
+class HandClock(SystemClock):
+    """The system's, wrong ``by`` so many seconds."""
+
+    by = 0.0
+
+    def now(self) -> Instant:
+        instant = super().now()
+        return Instant(instant.utc + timedelta(seconds=self.by), instant.monotonic)
 
 
 async def left(journal: SqliteJournal) -> tuple[set[MessageId], set[EventId]]:
@@ -116,6 +128,37 @@ async def test_what_a_new_journal_took_while_the_clock_was_ahead_is_not_taken_fo
     await asyncio.gather(*(journal.commit(each) for each in (*ahead, decision())))
     await deliver(journal)
     assert await journal.purge(now(-30 * DAY).utc.timestamp()) == 0
+
+
+@pytest.mark.parametrize("since", [0, 3])
+async def test_a_clock_that_is_behind_takes_nothing_for_old(bench: Bench, since: int) -> None:
+    """A board without battery begins in some year long ago, until it has asked a time server. ``since``: events that
+    came since it began so."""
+    clock = HandClock()
+    journal = await bench.open(clock=clock)
+    old, *others = [decision(at=now(-40 * DAY)), *(decision(at=now()) for _ in range(BATCH + 50))]
+    await asyncio.gather(*(journal.commit(each) for each in (old, *others)))
+    await deliver(journal)
+    assert await journal.purge(now(-30 * DAY).utc.timestamp()) == 2
+    clock.by = -2000 * DAY
+    for _ in range(since):
+        others.append(decision(at=now(-2000 * DAY)))
+        await journal.commit(others[-1])
+    await deliver(journal)
+    assert await journal.purge(now(-2030 * DAY).utc.timestamp()) == 0
+    assert (await left(journal))[1] == {each.events[0].id for each in others}
+
+
+async def test_what_came_while_the_clock_was_ahead_goes_with_what_came_after_it_however_much_it_is(
+    journal: SqliteJournal,
+) -> None:
+    ahead = [decision(at=now(3650 * DAY)) for _ in range(3 * BATCH)]
+    sane = [decision(at=now(each * DAY)) for each in (-40, -39, 0)]
+    await asyncio.gather(*(journal.commit(each) for each in (*ahead, *sane)))
+    await deliver(journal)
+    assert await journal.purge(now(-50 * DAY).utc.timestamp()) == 0
+    await journal.purge(now(-30 * DAY).utc.timestamp())
+    assert (await left(journal))[1] == {sane[-1].events[0].id}
 
 
 async def test_an_event_stays_while_an_amendment_of_it_is_undelivered(bench: Bench, journal: SqliteJournal) -> None:

@@ -57,8 +57,8 @@ def remove_events(older_than: float, now: float, after: int, limit: int) -> Writ
 
     def write(connection: sqlite3.Connection, rows: Rows) -> tuple[int, int, bool]:
         found = connection.execute(_EVENTS, (after, limit)).fetchall()
-        first, newest = connection.execute("SELECT min(seq), (SELECT max(seq) FROM event) FROM event").fetchone()
-        old, goes_on = _old(found, older_than, now, first)
+        (newest,) = connection.execute("SELECT max(seq) FROM event").fetchone()
+        old, goes_on = _old(connection, "event", found, older_than, now)
         gone = [(row[0],) for row in old if not row[2] and row[0] != newest]
         connection.executemany("DELETE FROM delivery WHERE event = ?", gone)
         clips.forget(connection, gone)
@@ -75,7 +75,7 @@ def remove_messages(older_than: float, now: float, after: int, limit: int, origi
 
     def write(connection: sqlite3.Connection, rows: Rows) -> tuple[int, int, bool]:
         found = connection.execute(_MESSAGES, (after, limit)).fetchall()
-        old, goes_on = _old(found, older_than, now, connection.execute("SELECT min(seq) FROM message").fetchone()[0])
+        old, goes_on = _old(connection, "message", found, older_than, now)
         gone = [row for row in old if not row[2] and not _has_event(connection, row[4])]
         connection.executemany("DELETE FROM message WHERE seq = ?", [(row[0],) for row in gone])
         for row in gone:
@@ -87,19 +87,57 @@ def remove_messages(older_than: float, now: float, after: int, limit: int, origi
     return write
 
 
-def _old(found: Sequence[Found], older_than: float, now: float, first: int | None) -> tuple[list[Found], bool]:
+def _old(
+    connection: sqlite3.Connection, table: str, found: Sequence[Found], older_than: float, now: float
+) -> tuple[list[Found], bool]:
     """Those that are old, and whether there may be more behind them: rows stand in the order they were written, so the
-    first that is young ends the search. One from the future says nothing of its age (the clock was ahead when it came,
-    and is right again): it is as old as what stands before it. ``first``: the table's first row; what stood before it,
-    if anything did, was old."""
-    all_old, goes_on, old = [], True, first is not None and first > 1
+    first that is young ends the search.
+
+    One from the future says nothing of its age: the clock was ahead when it came, or it is behind now (a board without
+    battery, before it has asked a time server). It is at least as old as the next row that says when it came.
+    """
+    old: list[Found] = []
+    unsaid: list[Found] = []
     for row in found:
-        if row[1] <= now + AHEAD:
-            old = row[1] < older_than
-            goes_on = goes_on and old
-        if old:
-            all_old.append(row)
-    return all_old, goes_on
+        if row[1] > now + AHEAD:
+            unsaid.append(row)
+        elif row[1] < older_than:
+            old += [*unsaid, row]
+            unsaid = []
+        else:
+            return old, False
+    if unsaid:
+        arrived = _next_that_says(connection, table, unsaid[-1][0], now)
+        if arrived is None or arrived >= older_than:
+            return old, False
+        old += unsaid
+    return old, True
+
+
+def _next_that_says(connection: sqlite3.Connection, table: str, future: int, now: float) -> float | None:
+    """When the first row came that is not from the future, behind this one, which is; None without any. Found by ever
+    wider steps, and then by halves: however many there are, few are looked at."""
+    some = f"SELECT seq, arrived FROM {table}"  # noqa: S608
+    last = connection.execute(f"{some} ORDER BY seq DESC LIMIT 1").fetchone()
+
+    def row_from(seq: int) -> tuple[int, float]:
+        found: tuple[int, float] = connection.execute(f"{some} WHERE seq >= ? LIMIT 1", (seq,)).fetchone() or last
+        return found
+
+    step = 1
+    while (row := row_from(future + step))[1] > now + AHEAD:
+        if row[0] == last[0]:
+            return None
+        future, step = row[0], 2 * step
+    says, arrived = row
+    while says - future > 1:
+        middle = (future + says) // 2
+        row = row_from(middle)
+        if row[1] > now + AHEAD:
+            future = row[0]
+        else:
+            says, arrived = middle, row[1]
+    return arrived
 
 
 def _further(found: Sequence[Found], after: int, goes_on: bool) -> tuple[int, bool]:
