@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ from bridge.clock import SystemClock
 from bridge.config.secrets import SecretStores
 from bridge.config.site import Connector, JournalSettings
 from bridge.journal.contract import Undone
-from bridge.model import ConnectorId, Urgency, VmsId
+from bridge.model import ConnectorId, Instant, Urgency, VmsId
 from bridge.service import Service
 from connectors.http.settings import HttpSettings
 from tests.decide.conftest import site_of
@@ -25,6 +26,11 @@ class MinuteByHand(SystemClock):
     def __init__(self) -> None:
         self.minutes: asyncio.Queue[None] = asyncio.Queue()
         self.waiting = asyncio.Event()
+        self.ahead = self.passed = timedelta()
+
+    def now(self) -> Instant:
+        now = super().now()
+        return Instant(now.utc + self.ahead + self.passed, now.monotonic + self.passed.total_seconds())
 
     async def sleep(self, seconds: float) -> None:
         if seconds != 60.0:
@@ -87,6 +93,24 @@ async def test_as_many_old_records_go_in_a_round_as_there_are(
     monkeypatch.setattr(service.journal, "purge", purge)
     await clock.pass_a_minute()
     assert left == [0]
+
+
+async def test_a_clock_that_jumps_ahead_makes_nothing_old_until_it_has_been_so_for_a_day(
+    service: Service, clock: MinuteByHand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends: list[datetime] = []
+
+    async def purge(older_than: float, limit: int) -> int:
+        ends.append(datetime.fromtimestamp(older_than, UTC))
+        return 0
+
+    monkeypatch.setattr(service.journal, "purge", purge)
+    hour, year = timedelta(hours=1), timedelta(days=365)
+    for years, hours in ((0, 0), (1, 1), (1, 20), (0, 21), (1, 22), (1, 45), (1, 46)):
+        clock.ahead, clock.passed = years * year, hours * hour
+        await clock.pass_a_minute()
+    moved = [round((end - ends[0]) / hour) for end in ends]
+    assert moved == [0, 1, 20, 21, 22, 45, 46 + 365 * 24]
 
 
 async def test_a_spent_budget_is_a_condition_until_nothing_more_expires(service: Service, clock: MinuteByHand) -> None:

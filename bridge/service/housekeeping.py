@@ -15,6 +15,10 @@ log = logging.getLogger("bridge.service.housekeeping")
 
 EVERY = 60.0
 """Seconds."""
+JUMP = 3600.0
+BELIEVED = 86400.0
+"""Seconds after which a clock that jumped ahead by more than ``JUMP`` is believed: what it makes old does not come back
+when a wrong time server is put right."""
 AT_ONCE = 10_000
 """Old records removed before it is asked how many more there are."""
 
@@ -26,6 +30,10 @@ class Housekeeping:
         self._clock = clock
         self._conditions = conditions
         self._over_budget: set[str] = set()
+        now = clock.now()
+        self._began = now.utc.timestamp() - now.monotonic
+        """When the monotonic clock began, by the clock that is believed."""
+        self._jumped: float | None = None
         journal.on_expired = self._expired
 
     def replace(self, site: Site) -> None:
@@ -48,7 +56,16 @@ class Housekeeping:
 
     def _before(self) -> float:
         """What arrived before is old: epoch seconds."""
-        return self._clock.now().utc.timestamp() - self._retention
+        now = self._clock.now()
+        began = now.utc.timestamp() - now.monotonic
+        if began <= self._began + JUMP:
+            self._began, self._jumped = began, None
+        elif self._jumped is None:
+            self._jumped = now.monotonic
+            log.warning("the clock jumped ahead by %.1f h: old records stay for a day", (began - self._began) / 3600)
+        elif now.monotonic - self._jumped >= BELIEVED:
+            self._began, self._jumped = began, None
+        return self._began + now.monotonic - self._retention
 
     def _expired(self, vms: VmsId, urgency: Urgency, count: int) -> None:
         """Undelivered events over their VMS's budget were given up, the oldest first; the totals count them."""
