@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import sqlite3
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
@@ -107,7 +107,7 @@ class Lanes:
         self._ready: dict[VmsId, tuple[deque[LaneQueue], ...]] = {}
         self._timed: list[tuple[float, int, LaneQueue]] = []
         self._order = itertools.count()
-        self._remote_ids: dict[tuple[EventId, CameraId], str] = {}
+        self._remote_ids: OrderedDict[tuple[EventId, CameraId], str] = OrderedDict()
         self.parked: dict[tuple[VmsId, CameraId | None], Parked] = {}
         self.expiring: frozenset[int] = frozenset()
         """Deliveries that the batch under way expires: the read connection still shows them."""
@@ -307,7 +307,7 @@ class Lanes:
         """What the VMS called a raised event, for the amendments that may follow."""
         self._remote_ids[entry.event.id, entry.lane.lane.camera] = remote_id
         if len(self._remote_ids) > _REMOTE_IDS:
-            del self._remote_ids[next(iter(self._remote_ids))]
+            self._remote_ids.popitem(last=False)  # of a plain dict it takes 3 µs to find the first
 
     def _remote_id(self, entry: Entry) -> str | None:
         camera = entry.lane.lane.camera
