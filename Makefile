@@ -21,6 +21,9 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 STAMPS := $(VENV)/stamps
 SHOWN  := build/quality
 
+# The tests start hundreds of bridges: what was compiled once is kept, also where the environment says otherwise.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check faults faults-ci quality quality-table zoneminder bench clean peers
 
