@@ -69,6 +69,25 @@ class Inbox:
         return [message.body for message in self.messages]
 
 
+class Bookshelf(Inbox):
+    """An inbox that keeps positions with the messages, as the journal does."""
+
+    positions: dict[str, str]
+
+    def __init__(self, positions: dict[str, str] | None = None) -> None:
+        super().__init__()
+        self.positions = {} if positions is None else positions
+
+    async def submit(self, message: Message) -> Receipt:
+        receipt = await super().submit(message)
+        if receipt.kept and message.position is not None:
+            self.positions[message.position.name] = message.position.value
+        return receipt
+
+    async def position(self, name: str) -> Position | None:
+        return Position(name, self.positions[name]) if name in self.positions else None
+
+
 class Words:
     """A link that remembers what was said."""
 

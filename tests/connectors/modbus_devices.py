@@ -18,27 +18,10 @@ from typing import Any
 
 from pyModbusTCP.server import DataBank, DataHandler, ModbusServer
 
-from bridge.model import ConnectorId, Message, Position, Receipt
+from bridge.model import ConnectorId
 from connectors.modbus import ModbusAddress, ModbusConnector, ModbusSettings
-from tests.connectors.conftest import BOUND, Inbox, Vault
+from tests.connectors.conftest import BOUND, Vault
 from tests.connectors.outgoing import until
-
-
-class Memory(Inbox):
-    """An intake with the journal's positions: as of what is kept."""
-
-    def __init__(self, positions: dict[str, str] | None = None) -> None:
-        super().__init__()
-        self.positions = {} if positions is None else positions
-
-    async def submit(self, message: Message) -> Receipt:
-        receipt = await super().submit(message)
-        if receipt.kept and message.position is not None:
-            self.positions[message.position.name] = message.position.value
-        return receipt
-
-    async def position(self, name: str) -> Position | None:
-        return Position(name, self.positions[name]) if name in self.positions else None
 
 
 def modbus(

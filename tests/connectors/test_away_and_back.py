@@ -18,8 +18,8 @@ from bridge.supervision import Conditions
 from bridge.ways_in.link import ConnectorStatus, Link
 from connectors.base import Mode
 from connectors.modbus import polling
-from tests.connectors.conftest import BOUND, Vault
-from tests.connectors.modbus_devices import Memory, modbus, panel
+from tests.connectors.conftest import BOUND, Bookshelf, Vault
+from tests.connectors.modbus_devices import modbus, panel
 from tests.connectors.mosquitto import OPEN, mosquitto, mqtt
 from tests.connectors.node import NodeDevice, node_device
 from tests.connectors.outgoing import http_poll, http_stream, tcp_client, until, websocket
@@ -141,7 +141,7 @@ async def at_work(peer: Peer) -> AsyncIterator[tuple[ConnectorStatus, Conditions
     connector, conditions = peer.connector, Conditions(SystemClock())
     status = ConnectorStatus("way", "any")
     link = Link(status, conditions, connector, of_the_site=True)
-    task = asyncio.create_task(connector.run(Memory(), link, Mode.TAKE))
+    task = asyncio.create_task(connector.run(Bookshelf(), link, Mode.TAKE))
     try:
         yield status, conditions
     finally:

@@ -18,8 +18,8 @@ from websockets.asyncio.server import ServerConnection, serve
 from connectors.base import Connector
 from tests.benchmarks.isolation.bad import DEVICES, Deaf, hole
 from tests.benchmarks.isolation.healthy import Panel
-from tests.connectors.conftest import Inbox
-from tests.connectors.modbus_devices import Memory, modbus
+from tests.connectors.conftest import Bookshelf, Inbox
+from tests.connectors.modbus_devices import modbus
 from tests.connectors.mosquitto import mosquitto, mqtt
 from tests.connectors.outgoing import at_work, http_poll, http_stream, tcp_client, until, websocket
 from tests.connectors.snmp_agent import OUTPUT_SOURCE, answering, number
@@ -247,7 +247,7 @@ async def test_beside_bad_devices_every_message_of_a_healthy_one_is_taken(
     way: str, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("connectors.websocket.session._CLOSING", 0.05)
-    inbox, before = Memory(), len(asyncio.all_tasks())
+    inbox, before = Bookshelf(), len(asyncio.all_tasks())
     async with HEALTHY[way](tmp_path) as (healthy, say), bad_devices(what, way) as ports, AsyncExitStack() as stack:
         links = [(await stack.enter_async_context(at_work(asking(way, port), Inbox())))[0] for port in ports]
         link, _ = await stack.enter_async_context(at_work(healthy, inbox))

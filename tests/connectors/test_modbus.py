@@ -11,8 +11,8 @@ import pytest
 
 from bridge.model import Message, Receipt, ReceiptKind
 from connectors.base import Mode
-from tests.connectors.conftest import ACCEPTED, LATER
-from tests.connectors.modbus_devices import Memory, Panel, modbus, panel, points, settled
+from tests.connectors.conftest import ACCEPTED, LATER, Bookshelf
+from tests.connectors.modbus_devices import Panel, modbus, panel, points, settled
 from tests.connectors.outgoing import at_work, until
 
 LEAK = {"discrete_input": 12, "unit": 3, "of": "leak"}
@@ -30,18 +30,18 @@ def device(server: Panel) -> Panel:
     return server
 
 
-def told(inbox: Memory) -> list[dict[str, object]]:
+def told(inbox: Bookshelf) -> list[dict[str, object]]:
     return [json.loads(message.body) for message in inbox.kept]
 
 
-def events(inbox: Memory) -> list[tuple[object, object]]:
+def events(inbox: Bookshelf) -> list[tuple[object, object]]:
     """(point, on) of what was told after the start."""
     return [(each["point"], each["on"]) for each in told(inbox) if "start" not in each]
 
 
 @pytest.mark.shows("connector:modbus", "peer", peer="pyModbusTCP")
 async def test_the_state_at_the_start_is_a_state_and_each_change_is_told_once(device: Panel) -> None:
-    inbox = Memory()
+    inbox = Bookshelf()
     async with at_work(modbus(LEAK, port=device.port), inbox):
         await inbox.hold(1)
         device.inputs(True, at=12)
@@ -60,7 +60,7 @@ async def test_the_state_at_the_start_is_a_state_and_each_change_is_told_once(de
 
 
 async def test_a_message_says_whose_it_is_and_where_it_stood(device: Panel) -> None:
-    inbox = Memory()
+    inbox = Bookshelf()
     address = points(LEAK)[0]
     async with at_work(modbus(LEAK, port=device.port), inbox):
         await inbox.hold(1)
@@ -74,7 +74,7 @@ async def test_a_message_says_whose_it_is_and_where_it_stood(device: Panel) -> N
 
 
 async def test_a_contact_that_is_normally_closed_is_on_while_it_reads_0(device: Panel) -> None:
-    inbox = Memory()
+    inbox = Bookshelf()
     device.inputs(True, at=12)
     async with at_work(modbus({**LEAK, "normally": "closed"}, port=device.port), inbox):
         await inbox.hold(1)
@@ -86,7 +86,7 @@ async def test_a_contact_that_is_normally_closed_is_on_while_it_reads_0(device: 
 async def test_what_was_on_before_we_came_is_over_without_an_event_unless_its_start_was_one(device: Panel) -> None:
     device.inputs(True, True)
     quiet, loud = {"discrete_input": 0}, {"discrete_input": 1, "at_start": "event"}
-    inbox = Memory()
+    inbox = Bookshelf()
     async with at_work(modbus(quiet, loud, port=device.port), inbox):
         await inbox.hold(2)
         device.inputs(False, False)
@@ -99,17 +99,17 @@ async def test_what_was_on_before_we_came_is_over_without_an_event_unless_its_st
 
 
 async def test_what_changed_while_nobody_asked_is_told_once_and_says_so(device: Panel) -> None:
-    before = Memory()
+    before = Bookshelf()
     async with at_work(modbus(LEAK, port=device.port), before):
         await before.hold(1)
     device.inputs(True, at=12)
-    again = Memory(before.positions)
+    again = Bookshelf(before.positions)
     async with at_work(modbus(LEAK, port=device.port), again):
         await again.hold(1)
         await settled(device)
     (change,) = told(again)
     assert (change["on"], change["unwatched"]) == (True, "since the bridge was started")
-    third = Memory(again.positions)
+    third = Bookshelf(again.positions)
     async with at_work(modbus(LEAK, port=device.port), third):
         await settled(device)
     assert third.messages == []
@@ -117,7 +117,7 @@ async def test_what_changed_while_nobody_asked_is_told_once_and_says_so(device: 
 
 async def test_a_change_is_told_only_when_the_one_before_it_is_kept(device: Panel) -> None:
     """The intake says later: what is on disk never runs ahead of what was told, and nothing is left out."""
-    inbox = Memory()
+    inbox = Bookshelf()
     async with at_work(modbus({"coil": 0}, port=device.port), inbox):
         await inbox.hold(1)
         inbox.open.clear()
@@ -135,7 +135,7 @@ async def test_a_change_is_told_only_when_the_one_before_it_is_kept(device: Pane
 
 
 async def test_a_change_that_is_refused_is_submitted_until_it_is_kept(device: Panel) -> None:
-    inbox = Memory()
+    inbox = Bookshelf()
     async with at_work(modbus({"coil": 0}, port=device.port), inbox):
         await inbox.hold(1)
         inbox.receipts = [LATER, LATER]
@@ -147,7 +147,7 @@ async def test_a_change_that_is_refused_is_submitted_until_it_is_kept(device: Pa
 
 
 async def test_one_point_whose_message_waits_does_not_keep_others_waiting(device: Panel) -> None:
-    class Picky(Memory):
+    class Picky(Bookshelf):
         async def submit(self, message: Message) -> Receipt:
             if b'"coil 0"' in message.body and b"start" not in message.body:
                 self.messages.append(message)
@@ -164,7 +164,7 @@ async def test_one_point_whose_message_waits_does_not_keep_others_waiting(device
 
 
 async def test_a_first_start_with_many_points_is_no_flood(device: Panel) -> None:
-    inbox = Memory()
+    inbox = Bookshelf()
     async with at_work(modbus(*({"coil": number} for number in range(300)), port=device.port), inbox):
         inbox.open.clear()
         await inbox.hold(64)
@@ -177,7 +177,7 @@ async def test_a_first_start_with_many_points_is_no_flood(device: Panel) -> None
 
 @pytest.mark.shows("connector:modbus", "peer", peer="pyModbusTCP")
 async def test_neighbours_are_asked_for_together_and_one_at_a_time(device: Panel) -> None:
-    inbox = Memory()
+    inbox = Bookshelf()
     wanted = [{"input_register": number, "unit": unit} for unit in (1, 2) for number in (0, 1, 5, 40)]
     async with at_work(modbus(*wanted, {"coil": 3}, {"coil": 90}, port=device.port), inbox):
         await inbox.hold(10)
@@ -191,7 +191,7 @@ async def test_neighbours_are_asked_for_together_and_one_at_a_time(device: Panel
 
 async def test_a_device_that_refuses_to_read_gaps_is_asked_without_them_from_then_on(device: Panel) -> None:
     device.holes = {2, 3}
-    inbox = Memory()
+    inbox = Bookshelf()
     wanted = [{"holding_register": number} for number in (0, 1, 4, 5)]
     async with at_work(modbus(*wanted, port=device.port), inbox) as (link, _):
         await inbox.hold(4)
@@ -203,7 +203,7 @@ async def test_a_device_that_refuses_to_read_gaps_is_asked_without_them_from_the
 
 
 async def test_two_connectors_of_one_device_take_turns(device: Panel) -> None:
-    inbox = Memory()
+    inbox = Bookshelf()
     device.takes = 0.005
     ways = [modbus({"coil": number}, port=device.port, poll="10 ms") for number in range(4)]
     async with contextlib.AsyncExitStack() as stack:
@@ -215,7 +215,7 @@ async def test_two_connectors_of_one_device_take_turns(device: Panel) -> None:
 
 async def test_what_is_asked_when_a_connector_ends_is_answered_before_another_asks(device: Panel) -> None:
     device.takes = 0.05
-    inbox = Memory()
+    inbox = Bookshelf()
     for _ in range(3):
         async with at_work(modbus({"coil": 0}, port=device.port), inbox):
             await settled(device, 1)  # and is being answered now
@@ -223,7 +223,7 @@ async def test_what_is_asked_when_a_connector_ends_is_answered_before_another_as
 
 
 async def test_points_are_added_and_taken_away_without_a_restart(device: Panel) -> None:
-    inbox = Memory()
+    inbox = Bookshelf()
     connector = modbus({"coil": 0}, {"coil": 1}, port=device.port)
     async with at_work(connector, inbox):
         await inbox.hold(2)
@@ -236,7 +236,7 @@ async def test_points_are_added_and_taken_away_without_a_restart(device: Panel) 
 
 
 async def test_a_connector_without_a_point_says_that_there_is_nothing_to_ask(device: Panel) -> None:
-    inbox = Memory()
+    inbox = Bookshelf()
     connector = modbus(port=device.port)
     async with at_work(connector, inbox) as (link, _):
         await link.hear("nothing on")
@@ -255,7 +255,7 @@ async def test_values_are_told_with_the_point_they_belong_to(device: Panel) -> N
         },
         "values": {"distance": {"input_register": 30002, "scale": 0.3048}},
     }
-    inbox = Memory()
+    inbox = Bookshelf()
     async with at_work(modbus(rope, port=device.port, addressing="modicon", gap=16), inbox):
         await inbox.hold(2)
         device.registers(40, at=1)
@@ -271,7 +271,7 @@ async def test_a_value_crosses_its_thresholds_with_hysteresis(device: Panel) -> 
         "input_register": 0, "as": "int16", "scale": 0.1, "of": "temperature", "measure": "°C",
         "thresholds": {"high": -15, "high_high": -10, "low": -25, "hysteresis": 0.5},
     }  # fmt: skip
-    inbox = Memory()
+    inbox = Bookshelf()
     device.registers(-200 & 0xFFFF)
     async with at_work(modbus(store, port=device.port), inbox):
         await inbox.hold(1)
@@ -288,7 +288,7 @@ async def test_a_value_crosses_its_thresholds_with_hysteresis(device: Panel) -> 
 
 async def test_no_value_is_a_fault_and_nothing_is_made_up_when_it_is_back(device: Panel) -> None:
     probe = {"input_register": 0, "as": "int16", "absent": [-32768], "thresholds": {"high": 30}}
-    inbox = Memory()
+    inbox = Bookshelf()
     async with at_work(modbus(probe, port=device.port), inbox):
         await inbox.hold(1)
         device.registers(0x8000)
@@ -311,7 +311,7 @@ async def test_no_value_is_a_fault_and_nothing_is_made_up_when_it_is_back(device
 
 
 async def test_a_counter_tells_each_step_that_is_large_enough(device: Panel) -> None:
-    inbox = Memory()
+    inbox = Bookshelf()
     async with at_work(modbus({"input_register": 0, "change": 2}, port=device.port), inbox):
         await inbox.hold(1)
         for value in (1, 2, 3, 9):
@@ -322,7 +322,7 @@ async def test_a_counter_tells_each_step_that_is_large_enough(device: Panel) -> 
 
 
 async def test_a_dry_run_reads_and_one_that_shall_wait_asks_nothing(device: Panel) -> None:
-    inbox = Memory()
+    inbox = Bookshelf()
     async with at_work(modbus(LEAK, port=device.port), inbox, Mode.OBSERVE) as (link, _):
         await link.hear("only read")
         await inbox.hold(1)
@@ -333,7 +333,7 @@ async def test_a_dry_run_reads_and_one_that_shall_wait_asks_nothing(device: Pane
 
 
 async def test_to_stop_waits_for_what_was_submitted(device: Panel) -> None:
-    inbox = Memory()
+    inbox = Bookshelf()
     async with at_work(modbus({"coil": 0}, port=device.port), inbox) as (_, stop):
         await inbox.hold(1)
         inbox.open.clear()
@@ -348,7 +348,7 @@ async def test_to_stop_waits_for_what_was_submitted(device: Panel) -> None:
 
 
 async def test_a_state_is_told_again_where_that_is_wanted_and_says_that_nothing_changed(device: Panel) -> None:
-    inbox = Memory()
+    inbox = Bookshelf()
     async with at_work(modbus({"coil": 0}, port=device.port, repeat="60 ms"), inbox):
         await inbox.hold(2)
         device.coils(True)

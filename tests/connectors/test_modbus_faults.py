@@ -18,7 +18,8 @@ from connectors.modbus import ModbusSettings, polling
 from connectors.modbus.line import Gone, Line, Odd, Refused, Silent
 from connectors.modbus.plan import Block
 from connectors.modbus.points import Span
-from tests.connectors.modbus_devices import Memory, Panel, bits_answer, black_hole, modbus, panel, scripted, settled
+from tests.connectors.conftest import Bookshelf
+from tests.connectors.modbus_devices import Panel, bits_answer, black_hole, modbus, panel, scripted, settled
 from tests.connectors.outgoing import Told, at_work, until
 
 
@@ -39,7 +40,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(polling, "LONGEST_BACKOFF", 0.05)
 
 
-def states(inbox: Memory) -> list[bool]:
+def states(inbox: Bookshelf) -> list[bool]:
     return [json.loads(message.body)["on"] for message in inbox.kept]
 
 
@@ -58,7 +59,7 @@ async def test_an_exception_is_a_fault_that_names_unit_address_and_exception(
     device: Panel, code: int, name: str
 ) -> None:
     device.refuses = {3: code}
-    inbox = Memory()
+    inbox = Bookshelf()
     connector = modbus({"holding_register": 17, "unit": 3}, {"coil": 0, "unit": 4}, port=device.port)
     async with at_work(connector, inbox) as (link, _):
         assert await link.hear("unit 3 points down") == (
@@ -73,7 +74,7 @@ async def test_an_exception_is_a_fault_that_names_unit_address_and_exception(
 
 async def test_many_addresses_that_are_refused_are_one_fault(device: Panel) -> None:
     device.holes = set(range(0, 200, 20))
-    inbox = Memory()
+    inbox = Bookshelf()
     wanted = [{"input_register": number} for number in (*range(0, 200, 20), 7)]
     async with at_work(modbus(*wanted, port=device.port), inbox) as (link, _):
         await link.hear("and 7 more")
@@ -83,7 +84,7 @@ async def test_many_addresses_that_are_refused_are_one_fault(device: Panel) -> N
 
 
 async def test_busy_is_no_fault_unless_it_lasts(device: Panel) -> None:
-    inbox = Memory()
+    inbox = Bookshelf()
     async with at_work(modbus({"coil": 0}, port=device.port), inbox) as (link, _):
         await inbox.hold(1)
         for _ in range(3):
@@ -100,7 +101,7 @@ async def test_busy_is_no_fault_unless_it_lasts(device: Panel) -> None:
 async def test_a_unit_that_its_gateway_does_not_reach_is_silent_and_the_others_go_on(
     device: Panel, code: int, name: str
 ) -> None:
-    inbox = Memory()
+    inbox = Bookshelf()
     async with at_work(modbus({"coil": 0, "unit": 5}, {"coil": 1, "unit": 6}, port=device.port), inbox) as (link, _):
         await inbox.hold(2)
         device.refuses = {5: code}
@@ -120,7 +121,7 @@ async def test_a_device_that_cannot_be_reached_is_said_once_and_is_polled_when_i
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         port = reserved.getsockname()[1]
-        inbox = Memory()
+        inbox = Bookshelf()
         connector = modbus({"coil": 0}, port=port)
         async with at_work(connector, inbox) as (link, _):
             await link.hear("cannot be connected to")
@@ -130,7 +131,7 @@ async def test_a_device_that_cannot_be_reached_is_said_once_and_is_polled_when_i
 
 async def test_a_port_that_answers_no_syn_is_said_within_the_time_out() -> None:
     with black_hole() as port:
-        async with at_work(modbus({"coil": 0}, port=port, timeout="300 ms"), Memory()) as (link, _):
+        async with at_work(modbus({"coil": 0}, port=port, timeout="300 ms"), Bookshelf()) as (link, _):
             assert "cannot be connected to within 0.3 s" in await link.hear("down")
 
 
@@ -145,7 +146,7 @@ async def test_a_connection_that_is_closed_is_made_again_and_what_changed_meanwh
         writer.write(bits_answer(question, on))
 
     async with scripted(answer) as device:
-        inbox = Memory()
+        inbox = Bookshelf()
         async with at_work(modbus({"coil": 0}, port=device.port, timeout="1 s"), inbox) as (link, _):
             await inbox.hold(1)
             closing.set()
@@ -167,7 +168,7 @@ async def test_a_half_open_connection_is_made_anew() -> None:
             writer.write(bits_answer(question, 1))
 
     async with scripted(answer) as device:
-        inbox = Memory()
+        inbox = Bookshelf()
         writers: list[asyncio.StreamWriter] = []
         answers = device.answer
 
@@ -195,7 +196,7 @@ async def test_of_two_units_the_silent_one_is_a_fault_and_the_other_is_polled_as
             writer.write(bits_answer(question, values[question[6]]))
 
     async with scripted(answer) as device:
-        inbox = Memory()
+        inbox = Bookshelf()
         both = ({"coil": 0, "unit": 7}, {"coil": 0, "unit": 8})
         async with at_work(modbus(*both, port=device.port, timeout="500 ms"), inbox) as (link, _):
             assert await link.hear("unit 7 down") == "unit 7 down: does not answer within 0.5 s"
@@ -219,7 +220,7 @@ async def test_a_question_that_got_lost_is_asked_again_at_once_and_is_no_fault()
             writer.write(bits_answer(question, 1))
 
     async with scripted(answer) as device:
-        inbox = Memory()
+        inbox = Bookshelf()
         connector = modbus({"coil": 0}, port=device.port, timeout="1 s", poll="10 min")
         async with at_work(connector, inbox) as (link, _):
             await inbox.hold(1)
@@ -237,7 +238,7 @@ async def test_a_silent_unit_is_asked_ever_less_often_while_its_neighbour_is_pol
 
     async with scripted(answer) as device:
         both = ({"coil": 0, "unit": 7}, {"coil": 0, "unit": 8})
-        async with at_work(modbus(*both, port=device.port, timeout="100 ms", poll="10 ms"), Memory()) as (link, _):
+        async with at_work(modbus(*both, port=device.port, timeout="100 ms", poll="10 ms"), Bookshelf()) as (link, _):
             await link.hear("unit 7 down")
             asked = len(device.questions)
             await until(lambda: len(device.questions) > asked + 50)
@@ -254,7 +255,7 @@ async def test_what_changed_while_a_device_could_not_be_asked_says_for_how_long(
             writer.write(bits_answer(question, on))
 
     async with scripted(answer) as device:
-        inbox = Memory()
+        inbox = Bookshelf()
         async with at_work(modbus({"coil": 0}, port=device.port, timeout="100 ms"), inbox) as (link, _):
             await inbox.hold(1)
             mute = True
@@ -279,7 +280,7 @@ async def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one() -> 
             late.clear()
 
     async with scripted(answer) as device:
-        inbox = Memory()
+        inbox = Bookshelf()
         wanted = ({"input_register": 100, "change": 1, "unit": 1}, {"input_register": 0, "change": 1, "unit": 2})
         async with at_work(modbus(*wanted, port=device.port, timeout="60 ms"), inbox) as (link, _):
             await link.hear("unit 1 down")
@@ -304,7 +305,7 @@ async def test_over_rtu_what_comes_too_late_is_thrown_away_with_the_connection()
         writer.write(answers[question[3]])
 
     async with scripted(answer, length=8) as device:
-        inbox = Memory()
+        inbox = Bookshelf()
         wanted = ({"input_register": 0, "change": 1}, {"input_register": 100, "change": 1})
         connector = modbus(*wanted, port=device.port, framing="rtu", timeout="100 ms")
         async with at_work(connector, inbox) as (link, _):
@@ -344,7 +345,7 @@ async def test_what_is_no_answer_is_a_fault_and_no_event_and_is_over_with_the_fi
         writer.write(bits_answer(question, 0) if right else wrong(question))  # type: ignore[operator]
 
     async with scripted(answer) as device:
-        inbox = Memory()
+        inbox = Bookshelf()
         with caplog.at_level(logging.WARNING):
             async with at_work(modbus({"coil": 0}, port=device.port, timeout="60 ms"), inbox) as (link, _):
                 await inbox.hold(1)

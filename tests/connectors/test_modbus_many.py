@@ -11,7 +11,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
-from tests.connectors.modbus_devices import Memory, Panel, black_hole, modbus, scripted
+from tests.connectors.conftest import Bookshelf
+from tests.connectors.modbus_devices import Panel, black_hole, modbus, scripted
 from tests.connectors.outgoing import at_work, until
 
 OTHERS = 19
@@ -72,7 +73,7 @@ async def test_one_broken_device_changes_nothing_for_the_others(
 ) -> None:
     for each in panels:
         each.as_new()
-    inbox = Memory()
+    inbox = Bookshelf()
     async with broken() as port, contextlib.AsyncExitStack() as stack:
         usual: dict[str, object] = {"poll": "100 ms"}
         link, _ = await stack.enter_async_context(

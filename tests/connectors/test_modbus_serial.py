@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from connectors.modbus import polling
-from tests.connectors.modbus_devices import Memory, Slave, libmodbus, modbus, serial_pair, serial_server
+from tests.connectors.conftest import Bookshelf
+from tests.connectors.modbus_devices import Slave, libmodbus, modbus, serial_pair, serial_server
 from tests.connectors.outgoing import at_work
 
 pytestmark = pytest.mark.needs("socat")
@@ -58,12 +59,12 @@ def change_everything(slave: Slave) -> None:
     slave.tables.tab_input_registers[6] = 0x8000
 
 
-def after_start(inbox: Memory) -> dict[object, object]:
+def after_start(inbox: Bookshelf) -> dict[object, object]:
     said = [json.loads(message.body) for message in inbox.kept]
     return {each["point"]: each["value"] for each in said if "start" not in each}
 
 
-async def told_everything(inbox: Memory, slave: Slave) -> None:
+async def told_everything(inbox: Bookshelf, slave: Slave) -> None:
     await inbox.hold(4)
     change_everything(slave)
     await inbox.hold(8)
@@ -74,7 +75,7 @@ async def told_everything(inbox: Memory, slave: Slave) -> None:
 
 @pytest.mark.shows("connector:modbus", "peer", peer="libmodbus")
 async def test_all_four_tables_are_read_on_a_serial_line(slave: Slave, line: tuple[str, str]) -> None:
-    inbox = Memory()
+    inbox = Bookshelf()
     async with at_work(modbus(*WANTED, serial=line[0], parity="none"), inbox) as (link, _):
         await told_everything(inbox, slave)
     assert [each.partition(" ")[0] for each in link.said] == ["up:"]
@@ -84,7 +85,7 @@ async def test_all_four_tables_are_read_on_a_serial_line(slave: Slave, line: tup
 async def test_all_four_tables_are_read_over_tcp_in_the_framing_of_the_line(
     slave: Slave, line: tuple[str, str]
 ) -> None:
-    inbox = Memory()
+    inbox = Bookshelf()
     async with serial_server(line[0]) as port, at_work(modbus(*WANTED, port=port, framing="rtu"), inbox) as (link, _):
         await told_everything(inbox, slave)
     assert [each.partition(" ")[0] for each in link.said] == ["up:"]
@@ -94,7 +95,7 @@ async def test_a_unit_that_is_not_on_the_line_is_a_fault_and_the_others_are_read
     slave: Slave, line: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(polling, "LONGEST_BACKOFF", 2.0)
-    inbox = Memory()
+    inbox = Bookshelf()
     both = ({"coil": 3, "unit": 3}, {"coil": 3, "unit": 4})
     async with at_work(modbus(*both, serial=line[0], parity="none", timeout="100 ms"), inbox) as (link, _):
         await link.hear("unit 4 down: does not answer within 0.1 s")
@@ -105,7 +106,7 @@ async def test_a_unit_that_is_not_on_the_line_is_a_fault_and_the_others_are_read
 
 async def test_an_address_that_the_slave_has_not_is_said_by_its_exception(slave: Slave, line: tuple[str, str]) -> None:
     async with at_work(
-        modbus({"coil": 99, "unit": 3}, {"coil": 500, "unit": 3}, serial=line[0], parity="none"), Memory()
+        modbus({"coil": 99, "unit": 3}, {"coil": 500, "unit": 3}, serial=line[0], parity="none"), Bookshelf()
     ) as (
         link,
         _,
@@ -114,14 +115,14 @@ async def test_an_address_that_the_slave_has_not_is_said_by_its_exception(slave:
 
 
 async def test_a_line_that_is_not_there_is_said(tmp_path: Path) -> None:
-    async with at_work(modbus({"coil": 0}, serial=str(tmp_path / "none")), Memory()) as (link, _):
+    async with at_work(modbus({"coil": 0}, serial=str(tmp_path / "none")), Bookshelf()) as (link, _):
         assert "none cannot be opened" in await link.hear("down")
 
 
 async def test_a_line_that_another_connector_has_is_said_and_nothing_is_mixed_up(
     slave: Slave, line: tuple[str, str]
 ) -> None:
-    one, other = Memory(), Memory()
+    one, other = Bookshelf(), Bookshelf()
     wanted = {"coil": 3, "unit": 3}
     async with at_work(modbus(wanted, serial=line[0], parity="none"), one):
         await one.hold(1)
@@ -136,7 +137,7 @@ async def test_a_line_that_another_connector_has_is_said_and_nothing_is_mixed_up
 async def test_a_line_that_is_unplugged_is_said_and_is_opened_again_when_it_is_back(
     library: ctypes.CDLL, tmp_path: Path
 ) -> None:
-    inbox = Memory()
+    inbox = Bookshelf()
     async with contextlib.AsyncExitStack() as stack:
         async with serial_pair(tmp_path) as (ours, theirs):
             slave = Slave(library, theirs, unit=3)

@@ -11,29 +11,10 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from bridge.model import Message, Position, Receipt
+from bridge.model import Message
 from bridge.simulator.http_server import Answer, Asked, Connection, HttpServer
-from tests.connectors.conftest import Inbox
+from tests.connectors.conftest import Bookshelf
 from tests.connectors.outgoing import until
-
-
-class Bookshelf(Inbox):
-    """An inbox that keeps positions with the messages, as the journal does."""
-
-    positions: dict[str, str]
-
-    def __init__(self, positions: dict[str, str] | None = None) -> None:
-        super().__init__()
-        self.positions = {} if positions is None else positions
-
-    async def submit(self, message: Message) -> Receipt:
-        receipt = await super().submit(message)
-        if receipt.kept and message.position is not None:
-            self.positions[message.position.name] = message.position.value
-        return receipt
-
-    async def position(self, name: str) -> Position | None:
-        return Position(name, self.positions[name]) if name in self.positions else None
 
 
 @pytest.fixture

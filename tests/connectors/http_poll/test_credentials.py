@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from bridge.simulator.http_server import Answer
-from tests.connectors.conftest import Vault
-from tests.connectors.http_poll.conftest import SINCE, Bookshelf, Shelf
+from tests.connectors.conftest import Bookshelf, Vault
+from tests.connectors.http_poll.conftest import SINCE, Shelf
 from tests.connectors.outgoing import at_work, http_poll
 
 CERTIFICATE = Path(__file__).parent.with_name("certificate") / "certificate.pem"

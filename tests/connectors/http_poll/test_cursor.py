@@ -10,8 +10,8 @@ import pytest
 from bridge.model import Position
 from bridge.simulator.http_server import Answer, Asked
 from connectors.base import Mode
-from tests.connectors.conftest import BOUND, LATER
-from tests.connectors.http_poll.conftest import SINCE, Bookshelf, Shelf, numbers, polls
+from tests.connectors.conftest import BOUND, LATER, Bookshelf
+from tests.connectors.http_poll.conftest import SINCE, Shelf, numbers, polls
 from tests.connectors.outgoing import Told, at_work, http_poll, until
 
 

@@ -10,7 +10,8 @@ from urllib.parse import parse_qs
 import pytest
 
 from bridge.simulator.http_server import Answer, Asked
-from tests.connectors.http_poll.conftest import LONG_AGO, OLDEST, PAGED, Bookshelf, Shelf, flat, numbers, polls
+from tests.connectors.conftest import Bookshelf
+from tests.connectors.http_poll.conftest import LONG_AGO, OLDEST, PAGED, Shelf, flat, numbers, polls
 from tests.connectors.outgoing import at_work, http_poll, until
 
 

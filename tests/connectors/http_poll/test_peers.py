@@ -9,8 +9,8 @@ import pytest
 
 from bridge.simulator.cammra_search import Passage, SimulatedSearch
 from bridge.simulator.omni import Happening, Kind, SimulatedOmni
-from tests.connectors.conftest import Vault
-from tests.connectors.http_poll.conftest import OMNI, Bookshelf, polls
+from tests.connectors.conftest import Bookshelf, Vault
+from tests.connectors.http_poll.conftest import OMNI, polls
 from tests.connectors.outgoing import at_work, http_poll, until
 
 

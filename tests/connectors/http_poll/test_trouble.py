@@ -10,7 +10,8 @@ import pytest
 from bridge.simulator.http_server import Answer
 from connectors.base import Mode
 from connectors.staying import Away
-from tests.connectors.http_poll.conftest import LONG_AGO, PAGED, SINCE, Bookshelf, Shelf, numbers
+from tests.connectors.conftest import Bookshelf
+from tests.connectors.http_poll.conftest import LONG_AGO, PAGED, SINCE, Shelf, numbers
 from tests.connectors.outgoing import at_work, http_poll, until
 
 

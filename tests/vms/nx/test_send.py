@@ -166,6 +166,13 @@ async def test_what_a_bookmark_is_answered(vms: Played, reply: bytes, outcome: t
     assert len([head for head in vms.heads if b"/bookmarks" in head]) == 1
 
 
+@pytest.mark.parametrize(("number", "outcome"), [("4", Blocked), ("9", Blocked), ("3", Rejected), (0, Delivered)])
+async def test_a_generic_event_with_an_error_under_200_is_not_taken(
+    vms: Played, number: object, outcome: type[Outcome]
+) -> None:
+    assert isinstance(await outcome_of(vms, said(200, {"error": number, "errorString": "no"}), way="event"), outcome)
+
+
 @pytest.mark.parametrize("reply", [answer(200), said(200, {}), answer(204)])
 async def test_any_2xx_has_taken_a_generic_event(vms: Played, reply: bytes) -> None:
     assert await outcome_of(vms, reply, way="event") == Delivered()
